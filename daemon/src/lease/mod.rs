@@ -1,0 +1,1 @@
+//! Leases: a revocable right of one consumer to one role, with its own token and end.
