@@ -1,1 +1,3 @@
-//! x
+//! What rolecall is tested with.
+
+pub mod fake_aws;
