@@ -133,9 +133,12 @@ pub(super) fn laughing(whole: &str) -> String {
     document + &insert(whole, "<Filler>&l9;</Filler>")
 }
 
-/// Puts `extra` in front of everything else the root holds, so that a reader meets it first.
+/// Puts `extra` first in the result (or error): in the root itself SDKs expect nothing unknown.
 fn insert(whole: &str, extra: &str) -> String {
-    let at = whole.find('>').map_or(0, |end| end + 1);
+    let at = whole
+        .match_indices('>')
+        .nth(1)
+        .map_or(0, |(end, _)| end + 1);
     format!("{}{extra}{}", &whole[..at], &whole[at..])
 }
 
@@ -158,7 +161,7 @@ mod tests {
     #[test]
     fn hostile_documents_keep_the_rest_of_the_answer() {
         let whole = Element::default().answer("GetCallerIdentity", "id-1");
-        assert!(deep(&whole, 3).contains("<a><a><a></a></a></a><GetCallerIdentityResult>"));
+        assert!(deep(&whole, 3).contains("<GetCallerIdentityResult><a><a><a></a></a></a>"));
         assert!(huge(&whole, 5000).len() > 5000);
         assert!(laughing(&whole).contains("<!ENTITY l1 \"&l0;&l0;"));
         assert!(whole.starts_with(&broken(&whole)) && broken(&whole).len() < whole.len());
