@@ -1,3 +1,4 @@
 //! What rolecall is tested with.
 
+pub mod demo;
 pub mod fake_aws;
