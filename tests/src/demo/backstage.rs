@@ -1,7 +1,7 @@
 //! What the tour happens in: a home with profiles, a fake AWS, a daemon.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail};
 use super::http::Request;
 use super::interrupt::Interrupt;
 use super::running::Running;
+use super::terminal::{self, Done};
 use super::wait;
 use crate::fake_aws::{Call, Effect, Fault};
 
@@ -67,7 +68,7 @@ trust = ["arn:aws:iam::123456789012:role/dev"]
 pub(super) struct Backstage {
     directory: PathBuf,
     interrupt: Interrupt,
-    color_variable: &'static str,
+    color: bool,
     /// The daemon first: it is ended before the AWS it may be asking.
     daemon: Option<Running>,
     aws: Option<Running>,
@@ -75,20 +76,12 @@ pub(super) struct Backstage {
     imds: SocketAddr,
 }
 
-/// What a command did.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) status: ExitStatus,
-    /// Both outputs, as a terminal shows them.
-    pub(super) text: String,
-}
-
 impl Backstage {
     /// Furnishes `directory` and starts the fake AWS.
     pub(super) fn new(
         directory: &Path,
         interrupt: &Interrupt,
-        color_variable: &'static str,
+        color: bool,
     ) -> anyhow::Result<Self> {
         for name in [
             "home",
@@ -106,7 +99,7 @@ impl Backstage {
         let mut backstage = Self {
             directory: directory.to_owned(),
             interrupt: interrupt.clone(),
-            color_variable,
+            color,
             daemon: None,
             aws: None,
             aws_address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -174,7 +167,11 @@ impl Backstage {
             ),
             // Whatever goes wrong, no SDK here asks a real instance.
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-            (self.color_variable, "1".to_owned()),
+            if self.color {
+                ("TERM", std::env::var("TERM").unwrap_or_default())
+            } else {
+                ("NO_COLOR", "1".to_owned())
+            },
         ]
     }
 
@@ -194,26 +191,10 @@ impl Backstage {
 
     /// Runs a line of shell as the visitor would, typing `answer` when asked.
     pub(super) fn shell(&self, line: &str, answer: &str) -> anyhow::Result<Done> {
-        let mut output = tempfile::tempfile_in(self.path("tmp"))?;
-        let mut input = tempfile::tempfile_in(self.path("tmp"))?;
-        input.write_all(answer.as_bytes())?;
-        input.rewind()?;
         let mut command = Command::new("/bin/sh");
         self.dress(&mut command);
-        command
-            .arg("-c")
-            .arg(line)
-            .stdin(input)
-            .stdout(output.try_clone()?)
-            .stderr(output.try_clone()?);
-        let mut shell = Running::start("sh", &mut command)?;
-        let what = format!("`{line}` has not ended");
-        let limit = Duration::from_secs(60);
-        let status = wait::until(&self.interrupt, limit, &what, || shell.ended())?;
-        let mut text = String::new();
-        output.rewind()?;
-        output.read_to_string(&mut text)?;
-        Ok(Done { status, text })
+        command.arg("-c").arg(line);
+        terminal::run(command, answer, &self.interrupt).with_context(|| format!("`{line}`"))
     }
 
     /// Starts the fake AWS; on the port it had, if it had one.

@@ -50,11 +50,6 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// The same session.
-    pub(super) fn same(&self, other: &Self) -> bool {
-        self.access_key_id == other.access_key_id && self.secrets == other.secrets
-    }
-
     /// `text` with this session's secrets shortened.
     pub(super) fn hide(&self, text: &str) -> String {
         self.secrets

@@ -17,6 +17,7 @@ mod running;
 mod screen;
 mod stand_in;
 mod supervisor;
+mod terminal;
 mod tour;
 mod wait;
 

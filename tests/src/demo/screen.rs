@@ -34,13 +34,9 @@ impl Screen {
         }
     }
 
-    /// The variable that makes programs in a pipe do as this one does.
-    pub(super) fn color_variable(&self) -> &'static str {
-        if self.color {
-            "CLICOLOR_FORCE"
-        } else {
-            "NO_COLOR"
-        }
+    /// Whether there are colours.
+    pub(super) fn has_color(&self) -> bool {
+        self.color
     }
 
     /// Begins a step.
