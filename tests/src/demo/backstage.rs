@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::http::Request;
 use super::interrupt::Interrupt;
 use super::running::Running;
-use super::terminal::{self, Done};
 use super::wait;
 use crate::fake_aws::{Call, Effect, Fault};
+use crate::harness::{Endpoint, Request};
+use crate::terminal::{self, Shown};
 
 /// How long anything may take that takes no time.
 const QUICK: Duration = Duration::from_secs(20);
@@ -190,11 +190,12 @@ impl Backstage {
     }
 
     /// Runs a line of shell as the visitor would, typing `answer` when asked.
-    pub(super) fn shell(&self, line: &str, answer: &str) -> anyhow::Result<Done> {
+    pub(super) fn shell(&self, line: &str, answer: &str) -> anyhow::Result<Shown> {
         let mut command = Command::new("/bin/sh");
         self.dress(&mut command);
         command.arg("-c").arg(line);
-        terminal::run(command, answer, &self.interrupt).with_context(|| format!("`{line}`"))
+        terminal::run(command, answer, || Ok(self.interrupt.check()?))
+            .with_context(|| format!("`{line}`"))
     }
 
     /// Starts the fake AWS; on the port it had, if it had one.
@@ -222,13 +223,10 @@ impl Backstage {
         self.aws_address.set_port(port.trim().parse()?);
         self.aws = Some(aws);
         let short = Fault::new(Effect::Lifetime { seconds: LIFETIME }).on("AssumeRole");
-        Request {
-            method: "POST",
-            body: &serde_json::to_string(&short)?,
-            ..Request::get("/_control/faults")
-        }
-        .over_tcp(self.aws_address)
-        .context("cannot tell fake-aws how long sessions last")?;
+        let request =
+            Request::new("POST", "/_control/faults").body(&serde_json::to_string(&short)?);
+        body(&Endpoint::Tcp(self.aws_address), &request)
+            .context("cannot tell fake-aws how long sessions last")?;
         Ok(())
     }
 
@@ -245,7 +243,8 @@ impl Backstage {
 
     /// What the fake AWS was asked since it started.
     pub(super) fn calls(&self) -> anyhow::Result<Vec<Call>> {
-        let calls = Request::get("/_control/calls").over_tcp(self.aws_address)?;
+        let request = Request::get("/_control/calls");
+        let calls = body(&Endpoint::Tcp(self.aws_address), &request)?;
         Ok(serde_json::from_str(&calls)?)
     }
 
@@ -282,6 +281,21 @@ impl Backstage {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
+}
+
+/// The body of an answer of 200.
+pub(super) fn body(endpoint: &Endpoint, request: &Request) -> anyhow::Result<String> {
+    let answer = endpoint
+        .send(request)
+        .with_context(|| format!("{request:?} to {endpoint:?}"))?;
+    if answer.status != 200 {
+        bail!(
+            "{request:?} was answered {}: {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    Ok(answer.text())
 }
 
 /// The port of the documentation if it is free, else any.

@@ -1,12 +1,14 @@
 //! Fetches through the four doors, each shown as one would type it.
 
-use super::backstage::Backstage;
-use super::credentials::{Credentials, shorten};
-use super::http::Request;
-use super::screen::Screen;
-use super::stand_in;
-
 use anyhow::{Context as _, ensure};
+
+use super::backstage::{Backstage, body};
+use super::credentials::{Credentials, shorten};
+use super::screen::Screen;
+use crate::harness::{Endpoint, Request};
+
+/// What stands in for a program of the visitor's: the AWS SDK for Rust as it comes.
+pub(super) const PROGRAM: &str = "deploy-tool";
 
 /// Through the credential_process line that every SDK runs.
 pub(super) fn process(screen: &Screen, stage: &Backstage) -> anyhow::Result<Credentials> {
@@ -25,39 +27,31 @@ pub(super) fn socket(screen: &Screen, stage: &Backstage) -> anyhow::Result<Crede
         "curl --unix-socket {} http://localhost{path}",
         socket.display()
     ))?;
-    show(screen, &Request::get(path).over_socket(&socket)?)
+    show(screen, &body(&Endpoint::Unix(socket), &Request::get(path))?)
 }
 
 /// As a program that believes to be on an EC2 instance.
 pub(super) fn imds(screen: &Screen, stage: &Backstage) -> anyhow::Result<Credentials> {
+    const TOKEN: &str = "X-aws-ec2-metadata-token";
     const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
     let address = stage.imds();
-    let token = "/latest/api/token";
-    let lifetime = ("X-aws-ec2-metadata-token-ttl-seconds", "21600");
+    let (path, lifetime) = ("/latest/api/token", format!("{TOKEN}-ttl-seconds"));
     screen.command(&format!(
-        "TOKEN=$(curl -X PUT -H '{}: {}' http://{address}{token})",
-        lifetime.0, lifetime.1
+        "TOKEN=$(curl -X PUT -H '{lifetime}: 21600' http://{address}{path})"
     ))?;
-    let token = Request {
-        method: "PUT",
-        headers: &[lifetime],
-        ..Request::get(token)
-    }
-    .over_tcp(address)?;
+    let request = Request::new("PUT", path).header(&lifetime, "21600");
+    let token = body(&Endpoint::Tcp(address), &request)?;
     ensure!(token.len() > 16, "no token worth the name: {token:?}");
     screen.say(&format!("TOKEN is {}", shorten(&token, &token)))?;
 
-    let headers = [("X-aws-ec2-metadata-token", token.as_str())];
-    let get = |path: &str| -> anyhow::Result<String> {
+    let get = |path: &str| {
         screen.command(&format!(
-            "curl -H \"{}: $TOKEN\" http://{address}{path}",
-            headers[0].0
+            "curl -H \"{TOKEN}: $TOKEN\" http://{address}{path}"
         ))?;
-        Request {
-            headers: &headers,
-            ..Request::get(path)
-        }
-        .over_tcp(address)
+        body(
+            &Endpoint::Tcp(address),
+            &Request::get(path).header(TOKEN, &token),
+        )
     };
     let role = get(ROLES)?;
     screen.output(&role)?;
@@ -70,16 +64,22 @@ pub(super) fn imds(screen: &Screen, stage: &Backstage) -> anyhow::Result<Credent
 
 /// As a program in a container, which `rolecall exec` makes of any.
 pub(super) fn container(screen: &Screen, stage: &Backstage) -> anyhow::Result<()> {
-    let line = format!("rolecall exec dev -- {}", stand_in::NAME);
-    screen.command(&line)?;
-    let done = stage.shell(&line, "")?;
-    screen.output(&done.text)?;
-    ensure!(done.status.success(), "`{line}` failed: {}", done.status);
-    let says = |text: &str| done.text.contains(text);
+    let run = |line: &str| {
+        screen.command(line)?;
+        let done = stage.shell(line, "")?;
+        screen.output(&done.text)?;
+        ensure!(done.status.success(), "`{line}` failed: {}", done.status);
+        Ok(done.text)
+    };
+    let endpoint = run("rolecall exec dev -- printenv AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
     ensure!(
-        says("credentials from http://127.0.0.1:") && says(":assumed-role/dev/"),
-        "{} did not get the role dev from the container door",
-        stand_in::NAME
+        endpoint.starts_with("http://127.0.0.1:"),
+        "the container door is not on loopback: {endpoint}"
+    );
+    let identity = run(&format!("rolecall exec dev -- {PROGRAM} identity"))?;
+    ensure!(
+        identity.contains(":assumed-role/dev/"),
+        "{PROGRAM} did not get the role dev: {identity}"
     );
     Ok(())
 }

@@ -4,20 +4,16 @@
 //! away. Every step prints what a person would type and what really came back, and checks it: the demo
 //! fails where rolecall does not do what it shows, so that a test can run it.
 //!
-//! Three processes of this one program: the *supervisor*, which makes and removes the directory; the
-//! *tour*, which it starts as an unprivileged user if it is root itself; and the *stand-in*, a program
-//! with an AWS SDK that `rolecall exec` starts.
+//! Two processes of this one program: the *supervisor*, which makes and removes the directory, and the
+//! *tour*, which it starts as an unprivileged user if it is root itself.
 
 mod backstage;
 mod credentials;
 mod doors;
-mod http;
 mod interrupt;
 mod running;
 mod screen;
-mod stand_in;
 mod supervisor;
-mod terminal;
 mod tour;
 mod wait;
 
@@ -52,9 +48,6 @@ enum Part {
 
 /// The program's `main`.
 pub fn main() -> ExitCode {
-    if stand_in::is_meant() {
-        return end(stand_in::run());
-    }
     let Arguments { fast, part } = Arguments::parse();
     end(Interrupt::listen().and_then(|interrupt| match part {
         None => supervisor::run(&interrupt, fast),

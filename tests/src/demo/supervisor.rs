@@ -13,13 +13,19 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::interrupt::{Interrupt, Interrupted};
 use super::running::Running;
-use super::stand_in;
 
 /// `nobody`: whom the tour runs as where the supervisor is root.
 const NOBODY: u32 = 65534;
 
-/// What the tour needs beside itself, from the directory this executable is in.
-const PROGRAMS: [&str; 3] = ["rolecall", "rolecalld", "fake-aws"];
+/// What the tour needs, from the directory this executable is in, and what it is called there. The AWS
+/// SDK for Rust stands in for a program of the visitor's.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("demo", "demo"),
+    ("fake-aws", "fake-aws"),
+    ("rolecall", "rolecall"),
+    ("rolecalld", "rolecalld"),
+    ("sdk-rust", "deploy-tool"),
+];
 
 /// Runs the tour; its exit status.
 pub(super) fn run(interrupt: &Interrupt, fast: bool) -> anyhow::Result<u8> {
@@ -70,17 +76,12 @@ fn install(bin: &Path) -> anyhow::Result<std::path::PathBuf> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
     let built = own.parent().context("this program is in no directory")?;
     std::fs::create_dir(bin)?;
-    let copy = |from: &Path, name: &str| -> anyhow::Result<()> {
-        let to = bin.join(name);
-        std::fs::copy(from, &to)
+    for (name, called) in PROGRAMS {
+        let (from, to) = (built.join(name), bin.join(called));
+        std::fs::copy(&from, &to)
             .and_then(|_| std::fs::set_permissions(&to, PermissionsExt::from_mode(0o755)))
-            .with_context(|| format!("cannot copy {} (run `make demo`)", from.display()))
-    };
-    for name in PROGRAMS {
-        copy(&built.join(name), name)?;
+            .with_context(|| format!("cannot copy {} (hint: run `make demo`)", from.display()))?;
     }
-    copy(&own, "demo")?;
-    copy(&own, stand_in::NAME)?;
     std::fs::set_permissions(bin, PermissionsExt::from_mode(0o755))?;
     Ok(bin.join("demo"))
 }

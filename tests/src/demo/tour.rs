@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rolecall::api::{RoleState, RoleStatus, Status};
 
-use super::backstage::{Backstage, LIFETIME};
-use super::http::Request;
+use super::backstage::{self, Backstage, LIFETIME};
+use super::doors;
 use super::interrupt::{Interrupt, Interrupted};
 use super::screen::Screen;
 use super::wait::{self, Stopwatch};
-use super::{doors, stand_in};
+use crate::harness::{Endpoint, Request};
 
 /// A renewal of a session of [`LIFETIME`] is tried at 11 s of its age at the latest (DESIGN rule 4).
 const RENEWAL_IS_TRIED: Duration = Duration::from_secs(20);
@@ -85,7 +85,8 @@ impl Tour {
 
     /// What the daemon says of `dev`.
     fn dev(&self) -> anyhow::Result<RoleStatus> {
-        let body = Request::get("/v1/status").over_socket(&self.stage.socket())?;
+        let socket = Endpoint::Unix(self.stage.socket());
+        let body = backstage::body(&socket, &Request::get("/v1/status"))?;
         let status: Status = serde_json::from_str(&body).context("/v1/status")?;
         let dev = status.roles.into_iter().find(|role| role.name == "dev");
         dev.context("the daemon knows no role dev")
@@ -250,7 +251,7 @@ impl Tour {
             ["failed", "dev", ""],
             ["serve", "socket", "demo"],
             ["serve", "imds", "demo"],
-            ["serve", "container", stand_in::NAME],
+            ["serve", "container", doors::PROGRAM],
         ] {
             ensure!(has(&words), "the ledger has no line with {words:?}");
         }

@@ -1,0 +1,26 @@
+//! The documentation's claims, held against the code and the programs.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod architecture;
+mod configuration;
+mod links;
+mod service;
+mod tracked;
+
+use rolecall_tests::generated::{self, root};
+use rolecall_tests::harness::World;
+
+/// The text of a file of the repository.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn generated_pages_are_current() {
+    let world = World::new();
+    for page in generated::all(&world.path("bin")).unwrap() {
+        let found = std::fs::read_to_string(root().join(page.path)).unwrap_or_default();
+        assert!(found == page.text, "{} is old: run `make docs`", page.path);
+    }
+}
