@@ -12,6 +12,7 @@ mod actions;
 mod body;
 mod calls;
 mod config;
+mod constraints;
 mod control;
 mod faults;
 mod keys;
