@@ -1,3 +1,4 @@
 //! What rolecall is tested with.
 
 pub mod fake_aws;
+pub mod harness;
