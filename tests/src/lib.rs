@@ -1,1 +1,4 @@
-//! x
+//! What rolecall is tested with.
+
+pub mod fake_aws;
+pub mod harness;
