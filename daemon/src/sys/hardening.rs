@@ -42,8 +42,7 @@ pub fn harden(allow_dump: bool) -> Result<Inherited, HardeningError> {
             current: Some(0),
             maximum: inherited.core.maximum,
         };
-        setrlimit(Resource::Core, none)
-            .map_err(|errno| HardeningError::CoreLimit(errno.into()))?;
+        setrlimit(Resource::Core, none).map_err(|errno| HardeningError::CoreLimit(errno.into()))?;
         deny_attach().map_err(HardeningError::Dumpable)?;
     }
     Ok(inherited)

@@ -239,9 +239,7 @@ fn cgroup_id(mut attributes: &[u8]) -> Option<u64> {
     loop {
         let length = usize::from(u16_at(attributes, 0)?);
         if u16_at(attributes, 2)? == INET_DIAG_CGROUP_ID {
-            return Some(u64::from_ne_bytes(
-                attributes.get(4..12)?.try_into().ok()?,
-            ));
+            return Some(u64::from_ne_bytes(attributes.get(4..12)?.try_into().ok()?));
         }
         if length < 4 {
             return None;
