@@ -300,3 +300,6 @@ impl Step {
 fn sooner(a: Now, b: Option<Now>, now: Now) -> Now {
     b.filter(|b| now.until(*b) < now.until(a)).unwrap_or(a)
 }
+
+#[cfg(test)]
+mod tests;
