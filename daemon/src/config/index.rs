@@ -41,6 +41,8 @@ pub(super) enum Section {
     Services(String),
     /// `[sso-session NAME]`, `[plugins]` and whatever else AWS comes up with.
     Other,
+    /// `[default]` in a file that has `[profile default]` too, which takes its place.
+    Replaced,
     /// AWS's readers pass over it, for this reason.
     Ignored(String),
 }
@@ -103,7 +105,7 @@ impl Index {
             let plain: Vec<bool> = index.sections.iter().map(|s| !prefixed(s)).collect();
             for ((section, _), plain) in index.sections.iter_mut().zip(plain) {
                 if plain && *section == Section::Profile("default".into()) {
-                    *section = Section::Ignored("[profile default] takes its place".into());
+                    *section = Section::Replaced;
                 }
             }
         }

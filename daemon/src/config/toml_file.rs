@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
 
 use super::keys;
 use super::problem::{Fault, Place, nearest, warning};
@@ -22,6 +23,8 @@ use crate::recipe::{RoleName, duration};
 #[derive(Default)]
 pub(super) struct ConfigToml {
     pub(super) path: PathBuf,
+    /// The file byte for byte.
+    pub(super) text: Zeroizing<String>,
     pub(super) settings: Settings,
     /// `[roles.NAME]`, with the line of the header.
     pub(super) roles: BTreeMap<String, (u32, Table)>,
@@ -47,6 +50,7 @@ impl ConfigToml {
     pub(super) fn read(path: &Path, text: &str, findings: &mut Findings) -> Self {
         let mut file = Self {
             path: path.to_owned(),
+            text: Zeroizing::new(text.to_owned()),
             ..Self::default()
         };
         match tree::parse(text) {
