@@ -273,7 +273,8 @@ fn sections(files: &[&SharedFile]) -> Result<EnvConfigSections, String> {
             Kind::Config => EnvConfigFileKind::Config,
             Kind::Credentials => EnvConfigFileKind::Credentials,
         };
-        builder = builder.with_contents(kind, file.index.normalised(&file.text).as_str());
+        builder =
+            builder.with_contents(kind, file.index.normalised(&file.text, file.kind).as_str());
     }
     // aws-runtime logs lines it cannot make sense of, and in a section with a mistyped header such a line
     // can be a key. The index gives these warnings without their values.

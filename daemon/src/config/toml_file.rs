@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 use super::keys;
@@ -90,9 +91,9 @@ impl ConfigToml {
             }
             ("log", value) => {
                 let text = text(&place, value)?;
-                EnvFilter::try_new(&text).map_err(|_| {
+                check_filter(&text).map_err(|()| {
                     Fault::mistake(place, format!("expected a log filter, found {text:?}"))
-                        .hint("one of error, warn, info, debug, trace")
+                        .hint("one of off, error, warn, info, debug, trace; or such as info,rolecalld::keeper=debug")
                 })?;
                 self.settings.log = text;
             }
@@ -288,6 +289,14 @@ fn text(place: &Place, value: Value) -> Result<String, Fault> {
     }
 }
 
+/// `EnvFilter` takes any word for the name of a module; here a word alone must be a level, so that
+/// `log = "verbose"` is a mistake and not silence.
+fn check_filter(text: &str) -> Result<(), ()> {
+    let sensible = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    let fits = text.split(',').map(str::trim).all(sensible) && EnvFilter::try_new(text).is_ok();
+    fits.then_some(()).ok_or(())
+}
+
 fn switch(place: Place, value: &Value) -> Result<bool, Fault> {
     match value {
         Value::Switch(switch) => Ok(*switch),
@@ -314,3 +323,6 @@ fn unknown<'a>(place: Place, key: &str, known: impl IntoIterator<Item = &'a str>
 fn not_in_effect(place: &Place) -> ConfigProblem {
     warning(place, "is not built yet and has no effect", None)
 }
+
+#[cfg(test)]
+mod tests;
