@@ -195,6 +195,16 @@ fn refuse_fips(
         .hint("name the endpoint itself with endpoint_url"))
 }
 
+/// Whether the role asks for dual-stack endpoints.
+pub(super) fn wants_dual_stack(
+    definitions: &Definitions<'_>,
+    environment: &Environment<'_>,
+    role: &str,
+) -> bool {
+    environment.is_true("AWS_USE_DUALSTACK_ENDPOINT")
+        || is_true(definitions, role, "use_dualstack_endpoint")
+}
+
 fn is_true(definitions: &Definitions<'_>, role: &str, key: &str) -> bool {
     match definitions.own(role, key) {
         Some((super::tree::Value::Switch(switch), _)) => *switch,
@@ -243,3 +253,6 @@ fn default_region(partition: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

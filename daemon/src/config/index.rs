@@ -41,6 +41,8 @@ pub(super) enum Section {
     Services(String),
     /// `[sso-session NAME]`, `[plugins]` and whatever else AWS comes up with.
     Other,
+    /// `[default]` in a file that has `[profile default]` too, which takes its place.
+    Replaced,
     /// AWS's readers pass over it, for this reason.
     Ignored(String),
 }
@@ -103,23 +105,33 @@ impl Index {
             let plain: Vec<bool> = index.sections.iter().map(|s| !prefixed(s)).collect();
             for ((section, _), plain) in index.sections.iter_mut().zip(plain) {
                 if plain && *section == Section::Profile("default".into()) {
-                    *section = Section::Ignored("[profile default] takes its place".into());
+                    *section = Section::Replaced;
                 }
             }
         }
         index
     }
 
-    /// The text as aws-runtime reads it to the same effect, with the same line numbers.
-    pub(super) fn normalised(&self, text: &str) -> Zeroizing<String> {
+    /// The text as aws-runtime reads it to the same effect, with the same line numbers. One spelling of a
+    /// profile's header: aws-runtime merges two spellings of one profile in no fixed order.
+    pub(super) fn normalised(&self, text: &str, kind: Kind) -> Zeroizing<String> {
         let mut normal = Zeroizing::new(String::with_capacity(text.len() + 1));
         for (line, what) in lines(text).zip(&self.lines) {
+            let line = content(line);
             match what {
                 Line::Blank | Line::Comment => {}
+                Line::Header(section) if is_closed(line) => match &self.sections[*section].0 {
+                    Section::Profile(name) if kind == Kind::Credentials || name == "default" => {
+                        normal.extend(["[", name, "]"]);
+                    }
+                    Section::Profile(name) => normal.extend(["[profile ", name, "]"]),
+                    Section::Replaced => normal.push_str("[replaced]"),
+                    _ => normal.push_str(line.trim_start_matches(BLANKS)),
+                },
                 Line::Header(_) | Line::Key(..) => {
-                    normal.push_str(content(line).trim_start_matches(BLANKS));
+                    normal.push_str(line.trim_start_matches(BLANKS));
                 }
-                Line::Continuation(_) | Line::Stray => normal.push_str(content(line)),
+                Line::Continuation(_) | Line::Stray => normal.push_str(line),
             }
             normal.push('\n');
         }
@@ -191,26 +203,32 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
         .split_inclusive('\n')
 }
 
-/// A line without its end.
+/// A line without its end: LF, CR LF, or a CR before the end of the file.
 pub(super) fn content(line: &str) -> &str {
-    let line = line
-        .strip_suffix('\n')
-        .map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
-    line
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
+/// A header's line without blanks and comment around the brackets.
+fn bracketed(line: &str) -> &str {
+    let line = content(line);
+    line.split(['#', ';'])
+        .next()
+        .unwrap_or(line)
+        .trim_matches(BLANKS)
+}
+
+fn is_closed(line: &str) -> bool {
+    bracketed(line).ends_with(']')
 }
 
 /// What stands between the brackets.
 fn header(line: &str) -> &str {
-    let line = content(line);
-    let line = line
-        .split(['#', ';'])
-        .next()
-        .unwrap_or(line)
-        .trim_matches(BLANKS);
-    line.strip_prefix('[')
-        .unwrap_or(line)
+    let line = bracketed(line);
+    let inner = line.strip_prefix('[').unwrap_or(line);
+    inner
         .strip_suffix(']')
-        .unwrap_or(line)
+        .unwrap_or(inner)
         .trim_matches(BLANKS)
 }
 
@@ -220,3 +238,6 @@ fn key_of(line: &str) -> Option<String> {
     let key = key.trim_matches(BLANKS);
     (!key.is_empty()).then(|| key.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,35 +91,61 @@ pub(super) const OURS: [&str; 16] = [
     "unit",
 ];
 
-/// Keys of a profile that define credentials: `setup` moves them, and `exec`'s copy of `[default]` has
-/// none of them.
-pub(super) const CREDENTIALS: [&str; 25] = [
+/// Long-term and temporary keys themselves.
+pub(super) const KEYS: [&str; 4] = [
     "aws_access_key_id",
-    "aws_account_id",
     "aws_secret_access_key",
     "aws_security_token",
     "aws_session_token",
-    "credential_process",
-    "credential_source",
-    "duration_seconds",
-    "external_id",
-    "include_profile",
-    "login_session",
-    "mfa_process",
-    "mfa_serial",
+];
+
+/// Keys of a profile that say how its credentials come about, in the order in which `setup` writes them.
+pub(super) const MOVED: [&str; 18] = [
     "role_arn",
-    "role_session_name",
-    "saml_process",
     "source_profile",
-    "sso_account_id",
-    "sso_region",
-    "sso_registration_scopes",
-    "sso_role_name",
-    "sso_session",
-    "sso_start_url",
+    "credential_source",
+    "external_id",
+    "duration_seconds",
+    "role_session_name",
+    "mfa_serial",
+    "mfa_process",
     "web_identity_token_file",
     "web_identity_token_process",
+    "saml_process",
+    "sso_session",
+    "sso_account_id",
+    "sso_role_name",
+    "sso_start_url",
+    "sso_region",
+    "login_session",
+    "credential_process",
 ];
+
+/// Settings of the role's consumers that `[roles.NAME]` may have.
+pub(super) const SETTINGS: [&str; 7] = [
+    "endpoint_url",
+    "ignore_configured_endpoint_urls",
+    "output",
+    "region",
+    "services",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
+];
+
+/// Whether `setup` takes the key out of its profile.
+pub(super) fn is_moved(key: &str) -> bool {
+    MOVED.contains(&key)
+}
+
+/// Whether the key has to do with credentials: `exec`'s `[default]` has none of them.
+pub(super) fn is_credential(key: &str) -> bool {
+    let others = [
+        "aws_account_id",
+        "include_profile",
+        "sso_registration_scopes",
+    ];
+    is_moved(key) || KEYS.contains(&key) || others.contains(&key)
+}
 
 /// Every key a `[roles.NAME]` table may have.
 pub(super) fn role_keys() -> impl Iterator<Item = &'static str> + Clone {

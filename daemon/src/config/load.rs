@@ -18,6 +18,8 @@ use crate::recipe::Role;
 pub(super) struct Read {
     pub(super) reader: Reader,
     pub(super) toml: ConfigToml,
+    /// Whether there is a `config.toml`.
+    pub(super) toml_exists: bool,
     pub(super) shared: Shared,
     pub(super) policies: Policies,
     /// What keeps the files from being put in force.
@@ -48,6 +50,7 @@ impl Read {
         Self {
             reader,
             toml,
+            toml_exists: text.is_some(),
             shared,
             policies,
             faults: findings.faults,
@@ -57,12 +60,19 @@ impl Read {
 
     /// For turning roles into recipes.
     pub(super) fn resolver<'a>(&'a self, sources: &'a Sources) -> Resolver<'a> {
+        self.resolver_of(&self.toml, &self.shared, sources)
+    }
+
+    /// The same for other texts, whose policies are the ones already read.
+    pub(super) fn resolver_of<'a>(
+        &'a self,
+        toml: &'a ConfigToml,
+        shared: &'a Shared,
+        sources: &'a Sources,
+    ) -> Resolver<'a> {
         Resolver {
-            definitions: Definitions {
-                toml: &self.toml,
-                shared: &self.shared,
-            },
-            environment: Environment::new(&self.toml.settings.environment, sources),
+            definitions: Definitions { toml, shared },
+            environment: Environment::new(&toml.settings.environment, sources),
             policies: &self.policies,
         }
     }

@@ -11,12 +11,14 @@ mod client_line;
 mod definition;
 mod endpoint;
 mod environment;
+mod exec;
 mod file;
 mod index;
 mod keys;
 mod load;
 mod problem;
 mod resolve;
+mod setup;
 mod shared;
 #[cfg(test)]
 mod testing;
@@ -32,8 +34,10 @@ use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 
+pub use self::exec::{ExecFiles, exec_files};
 pub use self::file::Stamps;
 pub use self::load::load;
+pub use self::setup::plan_setup;
 use crate::recipe::Role;
 
 /// What configuration is read from, gathered once at start.
@@ -117,26 +121,4 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// To notice changes by.
     pub stamps: Stamps,
-}
-
-/// The files `exec` points its command at (DESIGN, "container").
-#[expect(missing_debug_implementations, reason = "copies of files with keys")]
-pub struct ExecFiles {
-    /// Copy of the shared config whose `[default]` has the role's settings and no credential keys.
-    pub config: zeroize::Zeroizing<String>,
-    /// Copy of the shared credentials file without `[default]`'s keys.
-    pub credentials: zeroize::Zeroizing<String>,
-}
-
-/// Makes the copies for `role`.
-pub fn exec_files(_sources: &Sources, _role: &str) -> std::io::Result<ExecFiles> {
-    todo!()
-}
-
-/// What `setup` would change.
-pub fn plan_setup(
-    _sources: &Sources,
-    _request: &rolecall::api::SetupRequest,
-) -> Result<rolecall::api::SetupPlan, rolecall::api::Problem> {
-    todo!()
 }

@@ -41,10 +41,11 @@ impl<'a> Resolver<'a> {
             };
             let slug = role_name.slug();
             if let Some(other) = roles.iter().find(|role| role.name.slug() == slug) {
+                let meant = self.definitions.role_named(&slug).unwrap_or_default();
                 problems.push(warning(
                     &self.definitions.place(name),
                     &format!(
-                        "has the same short name as role {}, {slug}: the HTTP doors and `rolecall process {slug}` mean {0}",
+                        "shares its short name {slug} with role {}: `rolecall process {slug}` and the HTTP doors mean {meant}",
                         other.name
                     ),
                     Some("rename one of them"),
@@ -93,6 +94,7 @@ impl<'a> Resolver<'a> {
         // For the region: the role, what it comes from, and the profile of the keys.
         let mut settings = chain.roles.clone();
         settings.push(chain.keys.profile.as_str());
+        notes.extend(self.notes(name, &chain));
         let temporary = chain.keys.session_token.is_some();
         let source = Source::StaticKeys(chain.keys.clone());
         let mut parent = Fingerprint::of_source(&source);
@@ -120,6 +122,30 @@ impl<'a> Resolver<'a> {
             });
         }
         Ok(Recipe { source, steps })
+    }
+
+    /// What is passed over in silence by the AWS CLI, too.
+    fn notes(&self, name: &str, chain: &Chain<'_>) -> Vec<String> {
+        let definitions = &self.definitions;
+        let mut notes = Vec::new();
+        let keys = chain.keys.profile.as_str();
+        if !chain.roles.contains(&keys) && definitions.place_of(keys, "role_arn").is_some() {
+            notes.push(format!(
+                "profile {keys} has keys of its own, which come before its role_arn, as in the AWS CLI"
+            ));
+        }
+        let passed_over = OTHER_SOURCES
+            .iter()
+            .find(|(key, _)| definitions.place_of(name, key).is_some());
+        if let Some((key, _)) = passed_over {
+            notes.push(format!(
+                "{key} is passed over: role_arn comes first, as in the AWS CLI"
+            ));
+        }
+        if endpoint::wants_dual_stack(definitions, &self.environment, name) {
+            notes.push("dual-stack endpoints are not built yet: STS is asked over IPv4".into());
+        }
+        notes
     }
 
     /// Follows `source_profile` from a role to the keys at the end.

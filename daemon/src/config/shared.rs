@@ -27,7 +27,6 @@ pub(super) struct SharedFile {
     pub(super) path: PathBuf,
     /// Byte for byte; empty if there is no file.
     pub(super) text: Zeroizing<String>,
-    pub(super) present: bool,
     pub(super) index: Index,
     kind: Kind,
 }
@@ -66,6 +65,26 @@ impl Shared {
         let credentials = read(
             "AWS_SHARED_CREDENTIALS_FILE",
             "credentials",
+            Kind::Credentials,
+        );
+        let sections = parse(&config, &credentials, faults).unwrap_or_default();
+        Self {
+            config,
+            credentials,
+            sections,
+        }
+    }
+
+    /// The same with another text for the config file.
+    pub(super) fn with_config(&self, text: &str, faults: &mut Vec<Fault>) -> Self {
+        let config = SharedFile::new(
+            self.config.path.clone(),
+            Some(Zeroizing::new(text.to_owned())),
+            Kind::Config,
+        );
+        let credentials = SharedFile::new(
+            self.credentials.path.clone(),
+            Some(self.credentials.text.clone()),
             Kind::Credentials,
         );
         let sections = parse(&config, &credentials, faults).unwrap_or_default();
@@ -154,13 +173,11 @@ impl Shared {
 
 impl SharedFile {
     fn new(path: PathBuf, text: Option<Zeroizing<String>>, kind: Kind) -> Self {
-        let present = text.is_some();
         let text = text.unwrap_or_default();
         Self {
             index: Index::of(&text, kind),
             path,
             text,
-            present,
             kind,
         }
     }
@@ -188,9 +205,12 @@ impl SharedFile {
             ));
         }
         for (section, line) in &self.index.sections {
-            if let Section::Ignored(reason) = section {
-                found.push(warning(&at(*line, String::new()), reason, None));
-            }
+            let reason = match section {
+                Section::Ignored(reason) => reason.as_str(),
+                Section::Replaced => "AWS's SDKs pass over [default] because of [profile default]",
+                _ => continue,
+            };
+            found.push(warning(&at(*line, String::new()), reason, None));
         }
         let mut seen = BTreeSet::new();
         for (number, line) in (1..).zip(&self.index.lines) {
@@ -253,7 +273,8 @@ fn sections(files: &[&SharedFile]) -> Result<EnvConfigSections, String> {
             Kind::Config => EnvConfigFileKind::Config,
             Kind::Credentials => EnvConfigFileKind::Credentials,
         };
-        builder = builder.with_contents(kind, file.index.normalised(&file.text).as_str());
+        builder =
+            builder.with_contents(kind, file.index.normalised(&file.text, file.kind).as_str());
     }
     // aws-runtime logs lines it cannot make sense of, and in a section with a mistyped header such a line
     // can be a key. The index gives these warnings without their values.

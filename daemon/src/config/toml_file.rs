@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use zeroize::Zeroizing;
 
 use super::keys;
 use super::problem::{Fault, Place, nearest, warning};
@@ -22,6 +24,8 @@ use crate::recipe::{RoleName, duration};
 #[derive(Default)]
 pub(super) struct ConfigToml {
     pub(super) path: PathBuf,
+    /// The file byte for byte.
+    pub(super) text: Zeroizing<String>,
     pub(super) settings: Settings,
     /// `[roles.NAME]`, with the line of the header.
     pub(super) roles: BTreeMap<String, (u32, Table)>,
@@ -47,6 +51,7 @@ impl ConfigToml {
     pub(super) fn read(path: &Path, text: &str, findings: &mut Findings) -> Self {
         let mut file = Self {
             path: path.to_owned(),
+            text: Zeroizing::new(text.to_owned()),
             ..Self::default()
         };
         match tree::parse(text) {
@@ -86,9 +91,9 @@ impl ConfigToml {
             }
             ("log", value) => {
                 let text = text(&place, value)?;
-                EnvFilter::try_new(&text).map_err(|_| {
+                check_filter(&text).map_err(|()| {
                     Fault::mistake(place, format!("expected a log filter, found {text:?}"))
-                        .hint("one of error, warn, info, debug, trace")
+                        .hint("one of off, error, warn, info, debug, trace; or such as info,rolecalld::keeper=debug")
                 })?;
                 self.settings.log = text;
             }
@@ -284,6 +289,14 @@ fn text(place: &Place, value: Value) -> Result<String, Fault> {
     }
 }
 
+/// `EnvFilter` takes any word for the name of a module; here a word alone must be a level, so that
+/// `log = "verbose"` is a mistake and not silence.
+fn check_filter(text: &str) -> Result<(), ()> {
+    let sensible = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    let fits = text.split(',').map(str::trim).all(sensible) && EnvFilter::try_new(text).is_ok();
+    fits.then_some(()).ok_or(())
+}
+
 fn switch(place: Place, value: &Value) -> Result<bool, Fault> {
     match value {
         Value::Switch(switch) => Ok(*switch),
@@ -310,3 +323,6 @@ fn unknown<'a>(place: Place, key: &str, known: impl IntoIterator<Item = &'a str>
 fn not_in_effect(place: &Place) -> ConfigProblem {
     warning(place, "is not built yet and has no effect", None)
 }
+
+#[cfg(test)]
+mod tests;
