@@ -172,6 +172,20 @@ fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, 
     }
 }
 
+/// Starts a script that was just written: until every other thread that forked meanwhile has reached its
+/// exec, the kernel may still count the file as open for writing.
+#[cfg(test)]
+fn spawn(command: &mut std::process::Command) -> std::process::Child {
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::yield_now();
+            }
+            result => return result.unwrap(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::peer::process;
+use crate::peer::{process, spawn};
 
 /// A child that is ended with the test.
 struct Running(Child);
@@ -15,11 +15,7 @@ impl Running {
     fn start(command: &mut Command) -> Self {
         use std::io::{BufRead, BufReader};
 
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
@@ -67,7 +63,7 @@ fn knows_this_process() {
 fn knows_the_script_behind_bash_and_python() {
     let directory = tempfile::tempdir().unwrap();
     let bash = "#!/bin/sh\necho up\nread line\n";
-    let python = "#!/usr/bin/env python3\nprint('up', flush=True)\ninput()\n";
+    let python = "#!/usr/bin/python3\nprint('up', flush=True)\ninput()\n";
     for (name, text, interpreter) in [
         ("deploy.sh", bash, "/bin/sh"),
         ("job.py", python, "/usr/bin/python3"),

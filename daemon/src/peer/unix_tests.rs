@@ -9,6 +9,7 @@ use std::process::Command;
 use tokio::net::UnixListener;
 
 use super::*;
+use crate::peer::spawn;
 
 const SOCKET: &str = "PEER_TEST_SOCKET";
 
@@ -46,6 +47,15 @@ impl Rig {
         format!("{path} --ignored --exact peer::unix::tests::connects")
     }
 
+    /// The client, started without a shell.
+    fn direct(&self) -> Command {
+        let words = self.client();
+        let mut words = words.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -64,7 +74,7 @@ impl Rig {
         let command = command
             .env(SOCKET, self.path("s"))
             .stdout(std::process::Stdio::null());
-        let mut child = command.spawn().unwrap();
+        let mut child = spawn(command);
         let (stream, _) = self.listener.accept().await.unwrap();
         let found = of_unix(&stream).unwrap();
         drop(stream);
@@ -80,7 +90,7 @@ fn script_of(consumer: &Consumer) -> Option<&Path> {
 #[tokio::test]
 async fn a_stranger_asks_for_itself() {
     let rig = Rig::new();
-    let client = tokio::net::UnixStream::connect(rig.path("s"));
+    let client = UnixStream::connect(rig.path("s")).await.unwrap();
     let (stream, _) = rig.listener.accept().await.unwrap();
     let (peer, consumer) = of_unix(&stream).unwrap();
     let own = crate::peer::process(std::process::id());
@@ -88,17 +98,14 @@ async fn a_stranger_asks_for_itself() {
     assert_eq!(consumer.process, own);
     assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
     assert_eq!(peer.attested, Attestation::Peercred);
-    client.await.unwrap();
+    drop(client);
 }
 
 #[tokio::test]
 async fn our_client_asks_for_its_parent() {
     let rig = Rig::new();
     let own = std::process::id();
-    let words = rig.client();
-    let mut words = words.split(' ');
-    let mut direct = Command::new(words.next().unwrap());
-    let (peer, consumer) = rig.asked_by(direct.args(words)).await;
+    let (peer, consumer) = rig.asked_by(&mut rig.direct()).await;
     assert_eq!(peer.process.unwrap().exe, Some(rig.path("rolecall")));
     assert_eq!(consumer.process.unwrap().pid, own);
     // `; true` keeps the shell from becoming the client.
@@ -132,19 +139,16 @@ async fn a_script_is_the_consumer_and_the_shell_it_starts_is_not() {
 #[tokio::test]
 async fn a_client_that_is_gone_is_unknown() {
     let rig = Rig::new();
-    let client = std::os::unix::net::UnixStream::connect(rig.path("s")).unwrap();
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", &rig.client()])
+    let mut child = rig
+        .direct()
         .env(SOCKET, rig.path("s"))
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let _ours = rig.listener.accept().await.unwrap();
-    let (theirs, _) = rig.listener.accept().await.unwrap();
+    let (stream, _) = rig.listener.accept().await.unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    let (peer, consumer) = of_unix(&theirs).unwrap();
+    let (peer, consumer) = of_unix(&stream).unwrap();
     assert_eq!(peer.process, None);
     assert_eq!(consumer.key(), format!("{}:unknown", peer.uid));
-    drop(client);
 }
