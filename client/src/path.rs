@@ -1,8 +1,8 @@
 //! Where the daemon's socket is, and its state.
 //!
-//! Order (DESIGN, "The doors"): `--socket`, `ROLECALL_SOCKET`,
+//! The socket (DESIGN, "The doors"): `--socket`, `ROLECALL_SOCKET`,
 //! `$XDG_RUNTIME_DIR/rolecall/rolecall.sock`, `/run/user/<uid>/rolecall/rolecall.sock`; on macOS the
-//! per-user temporary directory. No HOME and no name service is consulted, so that the shim stays
+//! per-user temporary directory. For it no HOME and no name service is consulted, so that the shim stays
 //! quick and works in a static binary.
 
 use std::ffi::OsString;

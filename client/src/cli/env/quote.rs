@@ -95,7 +95,9 @@ mod tests {
     /// What `shell` has in the variable after it evaluated `lines`, and in one that is to be unset.
     fn evaluated(shell: &str, lines: &str) -> (String, String) {
         let script = match shell {
-            "fish" => "echo $argv[1] | source; printf '%s\\n%s.' $ROLECALL_GONE $ROLECALL_TEST",
+            "fish" => {
+                "printf '%s' \"$argv[1]\" | source; printf '%s\\n%s.' \"$ROLECALL_GONE\" \"$ROLECALL_TEST\""
+            }
             _ => "eval \"$1\"; printf '%s\\n%s.' \"$ROLECALL_GONE\" \"$ROLECALL_TEST\"",
         };
         let mut command = Command::new(shell);
