@@ -14,8 +14,8 @@ use super::escape;
 
 /// DESIGN, "What scripts may rely on": failed, of no more particular kind.
 pub(crate) const FAILED: u8 = 1;
-/// A role, key or record was not found.
-pub(crate) const NOT_FOUND: u8 = 3;
+/// Wrong use, as clap says it.
+pub(crate) const WRONG_USE: u8 = 2;
 /// A person must act and could not be asked.
 pub(crate) const PERSON_NEEDED: u8 = 4;
 /// The daemon cannot be reached.

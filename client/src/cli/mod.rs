@@ -1,26 +1,33 @@
 //! The `rolecall` command: arguments, one file a command, and what they share.
 
 mod arguments;
+mod config;
 mod daemon;
+mod env;
 mod escape;
 mod exec;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod ledger;
+mod once;
 mod output;
 mod problems;
 mod process;
+mod reload;
 mod roles;
+mod setup;
 mod status;
 mod table;
 mod time;
+mod whoami;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Config, Ledger};
 use daemon::Daemon;
 
 /// Runs the command that the arguments name.
@@ -37,10 +44,16 @@ pub(crate) fn main() -> ExitCode {
     }
     let daemon = Daemon::at(socket);
     let done = match command {
+        Command::Config(Config::Check(check)) => config::run(&daemon, &check),
+        Command::Env(env) => env::run(&daemon, &env),
         Command::Exec(exec) => return exec::run(&daemon, &exec),
+        Command::Ledger(Ledger::Tail(tail)) => ledger::run(&daemon, &tail),
         Command::Process(process) => return process::run(None, &process),
+        Command::Reload(reload) => reload::run(&daemon, &reload),
         Command::Roles(roles) => roles::run(&daemon, &roles),
+        Command::Setup(setup) => setup::run(&daemon, &setup),
         Command::Status(status) => status::run(&daemon, &status),
+        Command::Whoami(whoami) => whoami::run(&daemon, &whoami),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

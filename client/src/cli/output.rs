@@ -1,6 +1,7 @@
 //! Writing to stdout: styled for a terminal, plain for everything else.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 
@@ -22,6 +23,20 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout();
     done(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// Prints a secret: straight to the descriptor, since std's own buffer for stdout is never wiped.
+pub(crate) fn print_secret(bytes: &[u8]) -> Result<(), Failure> {
+    done(write_through(rustix::stdio::stdout(), bytes))
+}
+
+/// Writes all of `bytes`, past every buffer of ours.
+pub(crate) fn write_through(to: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(&to, bytes))?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
 }
 
 /// Prints `value` as indented JSON.

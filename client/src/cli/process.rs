@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::Process;
 use super::failure::{self, Failure};
+use super::output::write_through;
 
 /// How long the daemon may take beyond `wait` before it is held for dead.
 const GRACE: Duration = Duration::from_secs(2);
@@ -25,14 +26,13 @@ const MAX_OUTPUT: usize = 64_000;
 /// Runs it.
 pub(crate) fn run(socket: Option<PathBuf>, arguments: &Process) -> ExitCode {
     match credentials(socket, arguments) {
-        Ok(output) => match write_all(rustix::stdio::stdout(), &output) {
+        Ok(output) => match write_through(rustix::stdio::stdout(), &output) {
             Ok(()) => ExitCode::SUCCESS,
             // The reader has gone and knows it.
-            Err(rustix::io::Errno::PIPE) => ExitCode::from(failure::FAILED),
-            Err(error) => fail(&Failure::caused(
-                "cannot write the credentials",
-                &io::Error::from(error),
-            )),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                ExitCode::from(failure::FAILED)
+            }
+            Err(error) => fail(&Failure::caused("cannot write the credentials", &error)),
         },
         Err(failure) => fail(&failure),
     }
@@ -78,18 +78,9 @@ fn output(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(output)
 }
 
-/// Straight to the descriptor: std's own buffer for stdout is never wiped.
-fn write_all(to: impl std::os::fd::AsFd, mut bytes: &[u8]) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::write(&to, bytes))?;
-        bytes = &bytes[written..];
-    }
-    Ok(())
-}
-
 fn fail(failure: &Failure) -> ExitCode {
     // Nobody is left to tell if this fails.
-    let _ = write_all(rustix::stdio::stderr(), failure.one_line().as_bytes());
+    let _ = write_through(rustix::stdio::stderr(), failure.one_line().as_bytes());
     ExitCode::from(failure.exit)
 }
 

@@ -80,6 +80,11 @@ pub fn send(path: &Path, request: &Request<'_>, limit: Duration) -> Result<Respo
     }
 }
 
+/// Whether a daemon of the calling user listens at `path`; asks it nothing.
+pub fn probe(path: &Path, limit: Duration) -> Result<(), Error> {
+    socket::connect(path, &Deadline::after(limit)).map(drop)
+}
+
 fn attempt(path: &Path, request: &Request<'_>, deadline: &Deadline) -> Result<Response, Error> {
     let mut stream = socket::connect(path, deadline)?;
     let mut started = false;

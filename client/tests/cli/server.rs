@@ -60,14 +60,38 @@ impl Server {
     /// Begins to listen.
     pub(crate) fn serve(&self, listener: UnixListener, replies: impl IntoIterator<Item = Reply>) {
         let replies: Vec<_> = replies.into_iter().collect();
+        self.answer(listener, move |index, _| {
+            replies[index.min(replies.len() - 1)].clone()
+        });
+    }
+
+    /// Answers by how the request begins; with the end where nothing is said.
+    pub(crate) fn serve_by_path<const N: usize>(
+        &self,
+        listener: UnixListener,
+        replies: [(&'static str, Reply); N],
+    ) {
+        self.answer(listener, move |_, request| {
+            let found = replies.iter().find(|(start, _)| request.starts_with(start));
+            found.map_or(Reply::Close, |(_, reply)| reply.clone())
+        });
+    }
+
+    fn answer(
+        &self,
+        listener: UnixListener,
+        reply: impl Fn(usize, &str) -> Reply + Clone + Send + 'static,
+    ) {
         let requests = Arc::clone(&self.requests);
         std::thread::spawn(move || {
             for (index, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
-                let reply = replies[index.min(replies.len() - 1)].clone();
                 let requests = Arc::clone(&requests);
+                let reply = reply.clone();
                 std::thread::spawn(move || {
-                    requests.lock().unwrap().push(read_request(&mut stream));
+                    let request = read_request(&mut stream);
+                    let reply = reply(index, &request);
+                    requests.lock().unwrap().push(request);
                     answer(&mut stream, &reply);
                 });
             }
@@ -163,4 +187,11 @@ pub(crate) fn stdout(output: &Output) -> &str {
 /// stderr as text.
 pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Makes a file.
+pub(crate) fn write(path: &Path, text: &str) {
+    std::fs::File::create(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .unwrap();
 }

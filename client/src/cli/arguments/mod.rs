@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rolecall::api::MAX_WAIT_SECONDS;
 
 /// How long `process` waits for a first session when nothing else is said: Rust's SDK gives up after
@@ -32,10 +32,18 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Setup(Setup),
     Process(Process),
     Exec(Exec),
+    Env(Env),
     Status(Status),
     Roles(Roles),
+    Whoami(Whoami),
+    Reload(Reload),
+    #[command(subcommand)]
+    Ledger(Ledger),
+    #[command(subcommand)]
+    Config(Config),
 }
 
 /// Print a role's credentials for `credential_process`
@@ -94,4 +102,115 @@ pub(crate) struct Roles {
     /// Print the daemon's answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Print shell lines that put a role into the calling shell
+///
+/// Use it as `eval "$(rolecall env dev)"`. The lines point to rolecall's container endpoint and hold
+/// no keys; the lease ends with the shell's session.
+#[derive(Args, Debug)]
+pub(crate) struct Env {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "unset")]
+    pub(crate) role: Option<String>,
+    /// For which reader
+    #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
+    pub(crate) format: EnvFormat,
+    /// Print the session's keys themselves, which end with it and are not renewed
+    #[arg(long, conflicts_with = "unset")]
+    pub(crate) keys: bool,
+    /// Print lines that take it all back; needs no daemon
+    #[arg(long)]
+    pub(crate) unset: bool,
+}
+
+/// Who reads the lines of `env`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvFormat {
+    /// sh, dash, bash, zsh, ksh
+    Sh,
+    /// fish
+    Fish,
+    /// Programs: an object with `set` and `unset`
+    Json,
+}
+
+/// Ask AWS whom it takes a role's session for (GetCallerIdentity)
+#[derive(Args, Debug)]
+pub(crate) struct Whoami {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) role: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Read the configuration again
+#[derive(Args, Debug)]
+pub(crate) struct Reload {
+    /// Print the daemon's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show who got what, when, through which door
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    Tail(Tail),
+}
+
+/// Show the newest records
+#[derive(Args, Debug)]
+pub(crate) struct Tail {
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) count: usize,
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Print records as they are, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Look after the configuration
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    Check(Check),
+}
+
+/// Check ~/.aws/config and config.toml, and name every mistake
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Check with this config.toml instead of the daemon's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Put the profiles of ~/.aws/config behind rolecall
+///
+/// Moves the definition of each profile that assumes a role to rolecall's config.toml and leaves the
+/// profile with its settings and a `credential_process` line. Shows the change and asks first; every
+/// other byte of the files is kept, and a copy of each file is left beside it.
+#[derive(Args, Debug)]
+pub(crate) struct Setup {
+    /// Profiles to move [default: all that can be moved]
+    #[arg(value_name = "PROFILE", conflicts_with = "undo")]
+    pub(crate) profiles: Vec<String>,
+    /// Show the change and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take back what setup did
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Move to this config.toml instead of the daemon's
+    #[arg(long, value_name = "FILE", conflicts_with = "undo")]
+    pub(crate) config: Option<PathBuf>,
 }
