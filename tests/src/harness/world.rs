@@ -366,7 +366,6 @@ impl World {
 mod tests {
     use super::*;
 
-    /// A world without the programs, which the package's own unit tests do without.
     #[test]
     fn commands_are_the_user_s_and_see_nothing_of_ours() {
         let world = World::new();
