@@ -282,3 +282,15 @@ async fn waiting_sees_a_call_that_is_not_answered_yet() {
     assert_eq!(asking.await.unwrap(), Err("timeout".into()));
     drop(aws);
 }
+
+/// Neither makes the SDK's reader grow or recurse; a longer document is for the caller to cap.
+#[tokio::test]
+async fn entities_and_depth_are_read_over() {
+    let aws = start();
+    let alice = alice(&aws);
+    for effect in [Effect::EntityXml, Effect::DeepXml { depth: 20_000 }] {
+        aws.fail(Fault::new(effect).once());
+        let output = assume(&alice, HUB).await.unwrap();
+        assert!(who(&session(&aws, &output)).await.is_ok());
+    }
+}

@@ -110,7 +110,8 @@ impl FakeAws {
         inner.calls.iter().filter(|it| it.action == action).count()
     }
 
-    /// Waits until `enough` says so of the calls so far, and gives them.
+    /// Waits until `enough` says so of the calls so far, and gives them. It blocks the thread: a test
+    /// whose own runtime makes the calls must wait elsewhere (`spawn_blocking`).
     ///
     /// # Panics
     /// When that takes longer than `timeout`; the message shows the calls there were.

@@ -207,7 +207,7 @@ impl Running {
         if status.is_none() {
             kill(&mut self.child);
         }
-        let stderr = self.stderr.take().map(|thread| thread.join());
+        let stderr = self.stderr.take().map(JoinHandle::join);
         let stderr = stderr.and_then(Result::ok).unwrap_or_default();
         let stdout = self.lines().join("\n");
         Finished {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::World;
 use super::binaries::profile_directory;
@@ -10,7 +11,7 @@ use super::process::run;
 /// The Python environment that `tests/prepare` made, or the one `ROLECALL_VENV` names.
 fn environment() -> PathBuf {
     std::env::var_os("ROLECALL_VENV")
-        .map_or_else(|| profile_directory().join("../venv"), PathBuf::from)
+        .map_or_else(|| profile_directory().with_file_name("venv"), PathBuf::from)
 }
 
 impl World {
@@ -55,19 +56,25 @@ impl World {
 
     #[track_caller]
     fn in_environment(&self, program: &str) -> Command {
+        static RUNS: OnceLock<bool> = OnceLock::new();
         let python = environment().join("bin/python3");
-        let runs = python.exists() && {
-            let check = ["-c", "import boto3"];
-            run(self.command(&python).args(check)).status.success()
+        let check = || {
+            let mut command = self.command(&python);
+            python.exists() && run(command.args(["-c", "import boto3"])).status.success()
         };
         assert!(
-            runs,
+            RUNS.get_or_init(check),
             "the user {} cannot run {} with boto3: run tests/prepare, or name a Python environment \
              that everyone may read in ROLECALL_VENV",
             self.user().uid,
             python.display()
         );
-        self.command(environment().join("bin").join(program))
+        // Not by the first line of the program: it names the place the environment was made in.
+        let mut command = self.command(python);
+        if program != "python3" {
+            command.arg(environment().join("bin").join(program));
+        }
+        command
     }
 
     /// The Rust SDK with its default chain: `identity` or `watch` (see `src/bin/sdk-rust.rs`).
