@@ -13,7 +13,7 @@ use crate::recipe::{
 };
 
 /// AssumeRole's default and, for a chained role, AWS's limit.
-const ONE_HOUR: Duration = Duration::from_secs(3600);
+const ONE_HOUR: Duration = Duration::from_hours(1);
 
 /// Texts of the roles' policy files, by role, read beforehand.
 pub(super) type Policies = BTreeMap<String, Result<String, Fault>>;

@@ -10,6 +10,7 @@ use http::Uri;
 use super::definition::Definitions;
 use super::environment::Environment;
 use super::problem::{Fault, Place};
+use super::tree::Value;
 use crate::recipe::StsEndpoint;
 
 /// Region and endpoint for a call to STS in `partition`. `chain` is the role and then what it comes
@@ -122,15 +123,14 @@ fn override_url(
         }
     }
     if let Some((services, place)) = definitions.text(role, "services")? {
-        match definitions.shared.sts_endpoint_of_services(services) {
-            Some(Some(url)) => return check_url(url, place).map(Some),
-            Some(None) => {}
-            None => {
-                return Err(Fault::mistake(
-                    place,
-                    format!("there is no section [services {services}]"),
-                ));
-            }
+        if !definitions.shared.has_services(services) {
+            return Err(Fault::mistake(
+                place,
+                format!("there is no section [services {services}]"),
+            ));
+        }
+        if let Some(url) = definitions.shared.sts_endpoint_of_services(services) {
+            return check_url(url, place).map(Some);
         }
     }
     match definitions.text(role, "endpoint_url")? {
@@ -207,7 +207,7 @@ pub(super) fn wants_dual_stack(
 
 fn is_true(definitions: &Definitions<'_>, role: &str, key: &str) -> bool {
     match definitions.own(role, key) {
-        Some((super::tree::Value::Switch(switch), _)) => *switch,
+        Some((Value::Switch(switch), _)) => *switch,
         _ => {
             matches!(definitions.text(role, key), Ok(Some((text, _))) if text.eq_ignore_ascii_case("true"))
         }

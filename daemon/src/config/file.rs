@@ -141,7 +141,7 @@ impl Reader {
 /// The line, from 1, that a byte stands on.
 pub(super) fn line_of(text: &[u8], offset: usize) -> u32 {
     let before = &text[..offset.min(text.len())];
-    u32::try_from(before.iter().filter(|byte| **byte == b'\n').count() + 1).unwrap_or(u32::MAX)
+    u32::try_from(before.split(|byte| *byte == b'\n').count()).unwrap_or(u32::MAX)
 }
 
 fn is_absent(error: &io::Error) -> bool {

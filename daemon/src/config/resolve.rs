@@ -56,7 +56,11 @@ impl<'a> Resolver<'a> {
                 problems.push(fault.problem(Some(name)));
                 fault.unusable()
             });
-            if let Some((_, place)) = self.long_chain(&recipe.as_ref().ok(), name) {
+            if recipe
+                .as_ref()
+                .is_ok_and(|recipe| recipe.steps.len() > LONG_CHAIN)
+            {
+                let place = self.definitions.place(name);
                 let text = "the chain is longer than seven roles";
                 notes.push(text.to_owned());
                 problems.push(warning(&place, text, None));
@@ -76,16 +80,6 @@ impl<'a> Resolver<'a> {
             });
         }
         (roles, problems)
-    }
-
-    fn long_chain(&self, recipe: &Option<&Recipe>, name: &str) -> Option<(usize, Place)> {
-        let steps = recipe.as_ref()?.steps.len();
-        let place = || {
-            self.definitions
-                .place_of(name, "source_profile")
-                .unwrap_or_else(|| self.definitions.place(name))
-        };
-        (steps > LONG_CHAIN).then(|| (steps, place()))
     }
 
     fn recipe(&self, name: &'a str, notes: &mut Vec<String>) -> Result<Recipe, Fault> {
@@ -297,5 +291,7 @@ fn other_program(place: Place) -> Fault {
     Fault::not_built(place, "another program's credential_process as a source")
 }
 
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod tests;

@@ -245,7 +245,7 @@ fn add_definition(edit: &mut Edit<'_>, definitions: &Definitions<'_>, profile: &
             ("duration_seconds", Ok(seconds)) => seconds.to_string(),
             _ => toml_string(value),
         };
-        lines.push_str(&format!("{key} = {value}{end}"));
+        lines.extend([key, " = ", &value, end]);
     }
     match existing {
         Some((line, _)) => edit.insert_after(*line as usize - 1, lines),

@@ -136,16 +136,15 @@ impl Shared {
         Place::new(&self.config.path, None, self.config.header(profile))
     }
 
-    /// `endpoint_url` of STS in `[services NAME]`: None if there is no such section, Some(None) if it has
-    /// none.
-    pub(super) fn sts_endpoint_of_services(&self, name: &str) -> Option<Option<&str>> {
+    /// Whether there is a section `[services NAME]`.
+    pub(super) fn has_services(&self, name: &str) -> bool {
         let section = Section::Services(name.to_owned());
-        let exists = self
-            .config
-            .index
-            .sections
-            .iter()
-            .any(|(found, _)| *found == section);
+        let mut sections = self.config.index.sections.iter();
+        sections.any(|(found, _)| *found == section)
+    }
+
+    /// `endpoint_url` of STS in `[services NAME]`.
+    pub(super) fn sts_endpoint_of_services(&self, name: &str) -> Option<&str> {
         let key = PropertiesKey::builder()
             .section_key("services")
             .section_name(name)
@@ -153,13 +152,8 @@ impl Shared {
             .sub_property_name("endpoint_url")
             .build()
             .ok()?;
-        exists.then(|| {
-            self.sections
-                .other_sections()
-                .get(&key)
-                .map(String::as_str)
-                .filter(|url| !url.is_empty())
-        })
+        let url = self.sections.other_sections().get(&key)?;
+        Some(url.as_str()).filter(|url| !url.is_empty())
     }
 
     /// What works, but perhaps not as meant.

@@ -17,6 +17,27 @@ pub(super) struct Home {
 pub(super) const KEYS: &str =
     "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = secret\n";
 
+/// ARN of a role of one account.
+pub(super) fn arn(name: &str) -> String {
+    format!("arn:aws:iam::123456789012:role/{name}")
+}
+
+/// `[profile NAME]` of a role.
+pub(super) fn profile(name: &str, source: &str, more: &str) -> String {
+    format!(
+        "[profile {name}]\nrole_arn = {}\nsource_profile = {source}\n{more}\n",
+        arn(name)
+    )
+}
+
+/// A role of `config.toml` with all that is needed, and more.
+pub(super) fn table(name: &str, more: &str) -> String {
+    format!(
+        "[roles.{name}]\nrole_arn = \"{}\"\nsource_profile = \"base\"\n{more}\n",
+        arn(name)
+    )
+}
+
 impl Home {
     /// With these three files; an empty text makes no file.
     pub(super) fn new(toml: &str, config: &str, credentials: &str) -> Self {

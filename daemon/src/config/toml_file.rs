@@ -273,7 +273,7 @@ impl ConfigToml {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            idle_after: Duration::from_secs(12 * 3600),
+            idle_after: Duration::from_hours(12),
             log: "info".into(),
             ledger_on_error: LedgerOnError::Serve,
             allow_root: false,

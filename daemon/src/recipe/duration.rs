@@ -50,11 +50,13 @@ pub fn short(duration: Duration) -> String {
         (seconds / 60 % 60, 'm'),
         (seconds % 60, 's'),
     ];
-    let text: String = parts
-        .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number}{unit}"))
-        .collect();
+    let mut text = String::new();
+    for (number, unit) in parts {
+        if number > 0 {
+            text.push_str(&number.to_string());
+            text.push(unit);
+        }
+    }
     if text.is_empty() { "0s".into() } else { text }
 }
 

@@ -78,7 +78,7 @@ fn the_default_profile_becomes_the_role_without_any_keys() {
     assert_eq!(shared.get("other", "region"), Some("ap-south-1"));
     assert_eq!(
         shared.sts_endpoint_of_services("mine"),
-        Some(Some("https://sts.example.com"))
+        Some("https://sts.example.com")
     );
 }
 

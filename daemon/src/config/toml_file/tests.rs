@@ -99,8 +99,6 @@ fn messages_name_file_line_key_what_was_expected_and_what_to_do() {
     W config.toml:3: sts_calls_per_second: is not built yet and has no effect
     E config.toml:1: uids: a daemon for several users is not built yet [run one rolecalld for each user]
     "#);
-    E config.toml:1: idle_afer: unknown key "idle_afer" [did you mean idle_after?]
-    "#);
 }
 
 #[test]
