@@ -1,7 +1,6 @@
 //! One attempt at a step, from the look at the configuration's files to the ledger's last word.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rolecall::api::{Code, Problem};
@@ -16,7 +15,7 @@ use crate::session::lifecycle::Failure;
 use crate::session::{Served, Session};
 
 /// How long a child waits for its parent: longer than any attempt with its one repetition.
-const PARENT: Duration = Duration::from_secs(180);
+const PARENT: Duration = Duration::from_mins(3);
 
 /// How an attempt ended.
 pub(super) enum Outcome {
@@ -28,13 +27,16 @@ pub(super) enum Outcome {
     Abandoned,
 }
 
-/// What an attempt works with. `calling` is true while AWS may issue a session that is not in the ledger
+/// The record of a call in flight: while there is one, AWS may issue a session that is not in the ledger
 /// yet.
+pub(super) type InFlight = Arc<Mutex<Option<Record>>>;
+
+/// What an attempt works with.
 pub(super) struct Worker {
     pub(super) handle: Arc<Handle>,
-    pub(super) tools: Tools,
+    pub(super) tools: Arc<Tools>,
     pub(super) ids: Arc<Ids>,
-    pub(super) calling: Arc<AtomicBool>,
+    pub(super) in_flight: InFlight,
 }
 
 impl Worker {
@@ -86,7 +88,7 @@ impl Worker {
         let record = Record {
             role: Some(orders.roles.clone()),
             role_arn: Some(call.role_arn.as_str().to_owned()),
-            step: Some(short(&self.handle)),
+            step: Some(format!("{:?}", self.handle.fingerprint)),
             session: Some(SessionRecord {
                 session_name: session_name.clone(),
                 source_identity: call.source_identity.clone(),
@@ -97,7 +99,7 @@ impl Worker {
             ..Record::default()
         };
         self.commit(Event::Attempt, record.clone()).await?;
-        self.calling.store(true, Ordering::SeqCst);
+        self.set_in_flight(Some(record.clone()));
         let result = self
             .tools
             .issuer
@@ -136,10 +138,17 @@ impl Worker {
                 self.commit(event, record).await
             }
         };
-        self.calling.store(false, Ordering::SeqCst);
+        self.set_in_flight(None);
         let session = result.map_err(Problems::Aws)?;
         recorded?;
         Ok(Arc::new(Served::new(session)))
+    }
+
+    fn set_in_flight(&self, record: Option<Record>) {
+        *self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = record;
     }
 
     async fn commit(&self, event: Event, record: Record) -> Result<(), Problems> {
@@ -152,19 +161,18 @@ impl Worker {
     }
 }
 
-/// The record of an attempt that was cut off by the daemon's end.
-pub(super) fn cut_off(handle: &Handle) -> Record {
-    let orders = handle.orders();
-    let Call::AssumeRole(call) = &orders.call;
-    Record {
+/// What the ledger says of a call that was cut off by the daemon's end; None if none was in flight.
+pub(super) fn cut_off(in_flight: &InFlight) -> Option<Record> {
+    let record = in_flight
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()?;
+    Some(Record {
         event: Event::Unknown,
-        role: Some(orders.roles),
-        role_arn: Some(call.role_arn.as_str().to_owned()),
-        step: Some(short(handle)),
         code: Some("Stopping".to_owned()),
         message: Some("the daemon stopped while AWS was being asked".to_owned()),
-        ..Record::default()
-    }
+        ..record
+    })
 }
 
 enum Problems {
@@ -250,9 +258,4 @@ pub(super) fn signer_of_session(session: &Session) -> Signer {
         secret_access_key: session.secret_access_key.clone(),
         session_token: Some(session.session_token.clone()),
     }
-}
-
-/// The step as the ledger names it.
-fn short(handle: &Handle) -> String {
-    format!("{:?}", handle.fingerprint)
 }

@@ -253,6 +253,7 @@ impl Handle {
         let mut timeout = clock.sleep_until(deadline);
         loop {
             tokio::select! {
+                biased;
                 changed = board.changed() => {
                     if changed.is_err() {
                         return Err(Waited::Retired);
@@ -310,9 +311,9 @@ fn recent_failure(board: &Board, now: Now) -> Option<Waited> {
     (!now.reached(until)).then(|| Waited::Answer(failed.answer.clone()))
 }
 
-/// Never 0, which stands for "never".
+/// Rounded up, so that a read right after an issue is not taken for one before it; never 0, which stands
+/// for "never".
 fn boot_millis(now: Now) -> u64 {
-    u64::try_from(now.boot.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1)
+    let millis = now.boot.as_nanos().div_ceil(1_000_000);
+    u64::try_from(millis).unwrap_or(u64::MAX).max(1)
 }

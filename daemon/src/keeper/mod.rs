@@ -112,7 +112,7 @@ impl Keepers {
 
     /// A role's session, waiting at most `limit` for AWS. An unknown name makes the configuration's files
     /// be looked at again (DESIGN rule 12), and a role that a reload changes while somebody waits is looked
-    /// up anew once. The wait goes on in the background when the caller goes away.
+    /// up anew once. What was begun goes on when the caller goes away.
     pub async fn obtain(
         &self,
         role: &str,
@@ -120,12 +120,11 @@ impl Keepers {
     ) -> Result<(Arc<Entry>, Arc<Served>), Obtain> {
         let clock = &self.0.tools.clock;
         let deadline = clock.now().plus(limit);
-        let entry = match self.role(role) {
-            Some(entry) => entry,
-            None => {
-                self.0.tools.freshen.freshen().await;
-                self.role(role).ok_or(Obtain::UnknownRole)?
-            }
+        let entry = if let Some(entry) = self.role(role) {
+            entry
+        } else {
+            self.0.tools.freshen.freshen().await;
+            self.role(role).ok_or(Obtain::UnknownRole)?
         };
         match entry.wait_until(deadline).await {
             Ok(served) => Ok((entry, served)),

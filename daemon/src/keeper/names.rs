@@ -58,7 +58,7 @@ struct Stored {
 pub(super) struct Ids {
     directory: PathBuf,
     random: SharedRandom,
-    ids: Mutex<BTreeMap<String, String>>,
+    chosen: Mutex<BTreeMap<String, String>>,
 }
 
 impl Ids {
@@ -80,13 +80,13 @@ impl Ids {
         Self {
             directory,
             random,
-            ids: Mutex::new(ids),
+            chosen: Mutex::new(ids),
         }
     }
 
     /// Chooses ids for those that have none, and writes them down once for all.
     pub(super) fn ensure<'a>(&self, fingerprints: impl Iterator<Item = &'a Fingerprint>) {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = ids.len();
         for fingerprint in fingerprints {
             ids.entry(fingerprint.hex())
@@ -105,7 +105,7 @@ impl Ids {
 
     /// The id of a step.
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> String {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         ids.entry(fingerprint.hex())
             .or_insert_with(|| new_id(&self.random))
             .clone()

@@ -1,6 +1,7 @@
 //! Which roles and steps are in force, and what a reload does to them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -48,17 +49,19 @@ pub(super) struct Table {
 }
 
 pub(super) struct Registry {
-    pub(super) tools: Tools,
+    pub(super) tools: Arc<Tools>,
     pub(super) table: ArcSwap<Table>,
     ids: Arc<Ids>,
     shared: Arc<Shared>,
     state: Mutex<State>,
-    /// Every task holds a clone of the sender; when the last is gone, all have ended.
-    alive: Mutex<(Option<mpsc::Sender<()>>, Option<mpsc::Receiver<()>>)>,
+    /// Ends when the last task has: nothing is ever sent.
+    ended: Mutex<Option<mpsc::Receiver<Infallible>>>,
 }
 
 #[derive(Default)]
 struct State {
+    /// Every task holds a clone. None once the daemon stops.
+    alive: Option<mpsc::Sender<Infallible>>,
     steps: HashMap<Fingerprint, Arc<Handle>>,
     pins: Vec<Weak<Slot>>,
     /// Pins of `keep_fresh`, by role.
@@ -70,24 +73,26 @@ impl Registry {
         let ids = Ids::open(tools.state_directory.clone(), tools.random.clone());
         let (sender, receiver) = mpsc::channel(1);
         Self {
-            tools,
+            tools: Arc::new(tools),
             table: ArcSwap::default(),
             ids: Arc::new(ids),
             shared: Arc::new(Shared {
                 idle_after: AtomicU64::new(0),
                 stopping: watch::Sender::new(false),
             }),
-            state: Mutex::default(),
-            alive: Mutex::new((Some(sender), Some(receiver))),
+            state: Mutex::new(State {
+                alive: Some(sender),
+                ..State::default()
+            }),
+            ended: Mutex::new(Some(receiver)),
         }
     }
 
     pub(super) fn apply(self: &Arc<Self>, roles: Vec<Role>, idle_after: Duration) -> Vec<String> {
-        let alive = lock(&self.alive).0.clone();
-        let Some(alive) = alive else {
+        let mut state = lock(&self.state);
+        let Some(alive) = state.alive.clone() else {
             return Vec::new();
         };
-        let mut state = lock(&self.state);
         let millis = u64::try_from(idle_after.as_millis()).unwrap_or(u64::MAX);
         self.shared.idle_after.store(millis, Ordering::Relaxed);
 
@@ -156,20 +161,20 @@ impl Registry {
     }
 
     pub(super) fn shut_down(&self) {
-        lock(&self.alive).0 = None;
+        let mut state = lock(&self.state);
+        state.alive = None;
         // A receiver need not exist yet.
         self.shared.stopping.send_replace(true);
-        for handle in lock(&self.state).steps.values() {
+        for handle in state.steps.values() {
             handle.end(Standing::Stopping);
         }
     }
 
     /// Returns when every task has ended.
     pub(super) async fn stopped(&self) {
-        let receiver = lock(&self.alive).1.take();
+        let receiver = lock(&self.ended).take();
         if let Some(mut receiver) = receiver {
-            // Nothing is ever sent: this returns when the last sender is gone.
-            let _ = receiver.recv().await;
+            let _: Option<Infallible> = receiver.recv().await;
         }
     }
 

@@ -2,11 +2,11 @@
 //! where readers find it. It decides nothing itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Tools;
-use super::attempt::{self, Outcome, Worker};
+use super::attempt::{self, InFlight, Outcome, Worker};
 use super::handle::{Failed, Handle, Standing};
 use super::names::Ids;
 use super::registry::Shared;
@@ -18,17 +18,17 @@ const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) struct Keeper {
     handle: Arc<Handle>,
-    tools: Tools,
+    tools: Arc<Tools>,
     ids: Arc<Ids>,
     shared: Arc<Shared>,
     step: Step,
-    calling: Arc<AtomicBool>,
+    in_flight: InFlight,
 }
 
 impl Keeper {
     pub(super) fn new(
         handle: Arc<Handle>,
-        tools: Tools,
+        tools: Arc<Tools>,
         ids: Arc<Ids>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -38,7 +38,7 @@ impl Keeper {
             ids,
             shared,
             step: Step::default(),
-            calling: Arc::default(),
+            in_flight: InFlight::default(),
         }
     }
 
@@ -103,7 +103,7 @@ impl Keeper {
             handle: self.handle.clone(),
             tools: self.tools.clone(),
             ids: self.ids.clone(),
-            calling: self.calling.clone(),
+            in_flight: self.in_flight.clone(),
         }
     }
 
@@ -111,6 +111,12 @@ impl Keeper {
         let (now, fraction) = (self.tools.clock.now(), self.tools.random.fraction());
         let failed = match outcome {
             Outcome::Issued(served) => {
+                tracing::info!(
+                    roles = self.handle.orders().roles,
+                    access_key_id = served.session.access_key_id,
+                    until = %served.reported,
+                    "new session"
+                );
                 let (issued, expires) = (served.session.issued, served.session.expires);
                 let event = Event::Issued {
                     issued,
@@ -180,13 +186,9 @@ impl Keeper {
             _ = attempt => return,
             () = self.shared.stopped_for(GRACE, &self.tools.clock) => {}
         }
-        if self.calling.load(Ordering::SeqCst) {
+        if let Some(record) = attempt::cut_off(&self.in_flight) {
             // With `ledger_on_error = "refuse"` and a full disk there is nobody left to tell.
-            let _ = self
-                .tools
-                .ledger
-                .commit(attempt::cut_off(&self.handle))
-                .await;
+            let _ = self.tools.ledger.commit(record).await;
         }
     }
 }

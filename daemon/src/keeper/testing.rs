@@ -18,7 +18,7 @@ use crate::recipe::{
 use crate::secrets::{Secret, SeededRandom};
 use crate::session::{Origin, Session};
 
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// A fingerprint to tell apart by name.
 pub(crate) fn fingerprint(name: &str) -> Fingerprint {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::clock::{Now, Timestamp};
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The longest a `Retry-After` is honoured: one that outlives what is served would do harm.
-pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// Denials on renewal before the step stops asking: IAM is eventually consistent, so one means little.
 pub const RENEWAL_DENIALS: u32 = 3;
@@ -46,7 +46,10 @@ pub fn renewal(issued: Now, expires: Timestamp, fraction: f64) -> Now {
 /// 2, 4, 8 … 60 s, and never less than AWS asked for.
 pub fn backoff(failures: u32, fraction: f64, retry_after: Option<Duration>) -> Duration {
     let longest = SECOND * 2_u32.saturating_pow(failures.clamp(1, 6)).min(60);
-    let jittered = SECOND + (longest - SECOND).mul_f64(fraction.clamp(0.0, 1.0));
+    let jittered = SECOND
+        + longest
+            .saturating_sub(SECOND)
+            .mul_f64(fraction.clamp(0.0, 1.0));
     jittered.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER))
 }
 
@@ -215,6 +218,8 @@ impl Step {
                 if let Some(held) = &mut self.held {
                     held.renewal = now;
                 }
+                // A refusal that was held was about another question.
+                self.trouble = self.trouble.filter(|trouble| trouble.retry.is_some());
                 self.asked = true;
             }
             Event::Reset => self.trouble = None,
@@ -301,5 +306,7 @@ fn sooner(a: Now, b: Option<Now>, now: Now) -> Now {
     b.filter(|b| now.until(*b) < now.until(a)).unwrap_or(a)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
