@@ -28,11 +28,16 @@ pub(super) async fn ended(scope: &Scope, tools: &Tools) {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe because a descriptor's owner could give it away while it is \
+              watched; an OwnedFd cannot"
+)]
 fn pidfd(pid: u32) -> Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     use tokio::io::{Interest, unix::AsyncFd};
 
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     let process = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    AsyncFd::with_interest(process, Interest::READABLE).ok()
+    AsyncFd::try_with_interest(process, Interest::READABLE).ok()
 }
