@@ -1,5 +1,6 @@
 //! `rolecall config check`: what is wrong with the configuration as it is on disk.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rolecall::api::ConfigReport;
@@ -47,7 +48,7 @@ fn render(report: &ConfigReport) -> String {
         [one] => format!("1 role: {one}"),
         many => format!("{} roles: {}", many.len(), many.join(", ")),
     };
-    text.push_str(&format!("read {files}\n{roles}\n"));
+    let _ = writeln!(text, "read {files}\n{roles}");
     text
 }
 

@@ -17,6 +17,9 @@ use super::{escape, output};
 /// Most records one answer of `--follow` brings.
 const PAGE: usize = 1000;
 
+/// Before asking again after an empty answer.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// `GET /v1/ledger`, answered. Records are kept as they are: the ledger may say more than we show.
 #[derive(Deserialize)]
 struct Page {
@@ -29,7 +32,10 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Tail) -> Result<(), Failure> {
     let first: Page = daemon.get(target, QUICK)?;
     print(&first.records, arguments.json)?;
     let mut last = last_sequence(&first.records).unwrap_or(0);
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         let target = Target::new("/v1/ledger")
             .query("count", &PAGE.to_string())
             .query("after", &last.to_string())
@@ -37,9 +43,12 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Tail) -> Result<(), Failure> {
         let limit = Duration::from_secs(MAX_WAIT_SECONDS + 10);
         let page: Page = daemon.get(target, limit)?;
         print(&page.records, arguments.json)?;
-        last = last_sequence(&page.records).unwrap_or(last);
+        match last_sequence(&page.records) {
+            Some(sequence) => last = sequence,
+            // A daemon that is stopping answers at once.
+            None => std::thread::sleep(PAUSE),
+        }
     }
-    Ok(())
 }
 
 fn last_sequence(records: &[Value]) -> Option<u64> {

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_nothing() {
         assert_eq!(Deadline::after(Duration::ZERO).remaining(), None);
-        let minute = Deadline::after(Duration::from_secs(60));
+        let minute = Deadline::after(Duration::from_mins(1));
         assert!(
             minute
                 .remaining()

@@ -25,7 +25,7 @@ fn pretends_to_be_the_daemon() {
         UnixListener::bind(words[socket]).unwrap(),
         [Reply::Json(200, REPORT.to_owned())],
     );
-    std::thread::sleep(std::time::Duration::from_secs(60));
+    std::thread::sleep(std::time::Duration::from_mins(1));
 }
 
 /// A server with nobody there, and `rolecall` with this `rolecalld` beside it.

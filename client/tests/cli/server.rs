@@ -19,7 +19,7 @@ pub(crate) enum Reply {
     /// These bytes, and then silence for longer than anybody waits.
     Hang(Vec<u8>),
     /// The answer after a while.
-    Late(Duration, Box<Reply>),
+    Late(Duration, Box<Self>),
     /// The end, without a byte.
     Close,
 }
@@ -161,7 +161,7 @@ fn answer(stream: &mut UnixStream, reply: &Reply) {
         }
         Reply::Hang(bytes) => {
             let _ = stream.write_all(bytes);
-            std::thread::sleep(Duration::from_secs(60));
+            std::thread::sleep(Duration::from_mins(1));
         }
         Reply::Late(after, reply) => {
             std::thread::sleep(*after);

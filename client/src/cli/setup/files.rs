@@ -1,5 +1,6 @@
 //! Reading and replacing files: whole or not at all, with a copy beside them, and all of them or none.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -61,8 +62,6 @@ pub(super) fn read(path: &Path) -> Result<Text, Failure> {
 
 /// Lower-case hex SHA-256.
 pub(super) fn sha256(text: &str) -> String {
-    use std::fmt::Write as _;
-
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {
         let _ = write!(hex, "{byte:02x}");
@@ -125,11 +124,12 @@ fn roll_back(done: &[Change], failure: Failure) -> Failure {
                 restored.map_err(|error| Failure::caused("the system refuses", &error))
             });
         if let Err(error) = restored {
-            failure.message.push_str(&format!(
-                "; {} could not be put back: {}",
-                escape::line(&change.path.to_string_lossy()),
+            let path = escape::line(&change.path.to_string_lossy());
+            let _ = write!(
+                failure.message,
+                "; {path} could not be put back: {}",
                 error.message
-            ));
+            );
         }
     }
     failure

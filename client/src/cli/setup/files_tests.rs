@@ -6,6 +6,10 @@ use tempfile::TempDir;
 
 use super::*;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as the functions under test take it"
+)]
 fn text(text: &str) -> Text {
     Some(Zeroizing::new(text.to_owned()))
 }

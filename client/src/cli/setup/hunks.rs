@@ -12,6 +12,10 @@ pub(super) struct Replaced {
     pub(super) removed: String,
     /// What is there now.
     pub(super) inserted: String,
+    /// The header of the section it is in, where nothing was inserted: the lines that were removed go
+    /// back under it. Their order within a section means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) section: Option<String>,
 }
 
 /// A plan that does not fit its file.
@@ -56,6 +60,11 @@ pub(super) fn apply(old: &str, hunks: &[Hunk]) -> Result<(String, Vec<Replaced>)
         done.push(Replaced {
             at,
             removed: lines[first..end].concat(),
+            section: if insert.is_empty() {
+                section(&lines[..first])
+            } else {
+                None
+            },
             inserted: insert,
         });
         next = end;
@@ -82,19 +91,48 @@ pub(super) fn reverse(new: &str, done: &[Replaced]) -> Option<String> {
 }
 
 /// Takes out what can be taken out of a text that was changed since: a hunk whose inserted text is
-/// still there, once, on lines of its own. The text then, and the hunks that are left.
+/// still there, once, on lines of its own; one that only removed lines, if its section is still there.
+/// The text then, and the hunks that are left.
 pub(super) fn reverse_what_fits(text: &str, done: &[Replaced]) -> (String, Vec<Replaced>) {
     let mut text = text.to_owned();
     let mut left = Vec::new();
     for replaced in done.iter().rev() {
-        match only_occurrence(&text, &replaced.inserted) {
-            Some(at) => {
-                text.replace_range(at..at + replaced.inserted.len(), &replaced.removed);
+        if let Some(at) = only_occurrence(&text, &replaced.inserted) {
+            text.replace_range(at..at + replaced.inserted.len(), &replaced.removed);
+        } else if let Some(at) = replaced.section.as_deref().and_then(|it| below(&text, it)) {
+            let mut lines = replaced.removed.clone();
+            if !lines.ends_with('\n') {
+                lines.push('\n');
             }
-            None => left.insert(0, replaced.clone()),
+            text.insert_str(at, &lines);
+        } else {
+            left.insert(0, replaced.clone());
         }
     }
     (text, left)
+}
+
+/// The last header in `lines`.
+fn section(lines: &[&str]) -> Option<String> {
+    let is_header = |line: &&&str| line.trim_start().starts_with('[');
+    lines
+        .iter()
+        .rev()
+        .find(is_header)
+        .map(|line| line.trim().to_owned())
+}
+
+/// Where the line after the one header of that name begins.
+fn below(text: &str, section: &str) -> Option<usize> {
+    let mut found = None;
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        if line.trim() == section && (found.replace(end).is_some() || !line.ends_with('\n')) {
+            return None;
+        }
+    }
+    found
 }
 
 fn only_occurrence(text: &str, wanted: &str) -> Option<usize> {
@@ -182,6 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_were_only_removed_go_back_into_their_section() {
+        let text = "[profile dev]\nrole_arn = r\nregion = x\nsource_profile = base\n[profile b]\nregion = y\n";
+        let hunks = [hunk(2, 1, "credential_process = p\n"), hunk(4, 1, "")];
+        let (new, done) = apply(text, &hunks).unwrap();
+        let edited = new.replace("region = x", "region = z");
+        let (back, left) = reverse_what_fits(&edited, &done);
+        assert_eq!(left, []);
+        assert_eq!(
+            back,
+            "[profile dev]\nsource_profile = base\nrole_arn = r\nregion = z\n[profile b]\nregion = y\n"
+        );
+        let (_, left) = reverse_what_fits(&edited.replace("[profile dev]", "[profile d]"), &done);
+        assert_eq!(left, done[1..]);
+        let twice = format!("{edited}[profile dev]\n");
+        assert_eq!(reverse_what_fits(&twice, &done).1, done[1..]);
+    }
+
+    #[test]
     fn what_was_edited_or_copied_is_left_alone() {
         let (new, done) = moved();
         let edited = new.replace("process dev", "process dev2");
@@ -234,6 +290,7 @@ mod tests {
             let kept = new.lines().filter(|line| line.chars().all(|c| c.is_ascii_lowercase()));
             prop_assert_eq!(kept.count(), lines.len() - removed);
             let (back, left) = reverse_what_fits(&new, &done);
+            prop_assert!(left.iter().all(|replaced| replaced.inserted.is_empty() || new.matches(&replaced.inserted).count() > 1));
             if left.is_empty() {
                 prop_assert_eq!(back, lines.concat());
             }

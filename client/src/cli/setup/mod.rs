@@ -3,14 +3,16 @@
 //! The daemon plans (it reads configurations), this shows, asks, writes and remembers: a sandboxed
 //! daemon needs no right to write there.
 
+mod backward;
+mod confirm;
 mod diff;
 mod files;
 mod hunks;
 mod journal;
 mod undo;
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rolecall::api::{FileEdit, SetupPlan, SetupRequest};
@@ -19,9 +21,10 @@ use zeroize::Zeroizing;
 
 use super::arguments::Setup;
 use super::daemon::Daemon;
-use super::failure::{FAILED, Failure, PERSON_NEEDED};
-use super::once::{self, Once};
+use super::failure::{FAILED, Failure};
+use super::once::Once;
 use super::{escape, output, reload, time};
+use confirm::confirm;
 use files::Change;
 use journal::{Changed, Run};
 
@@ -31,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Runs it.
 pub(crate) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
     if arguments.undo {
-        return take_back(daemon, arguments);
+        return backward::run(daemon, arguments);
     }
     let request = SetupRequest {
         profiles: arguments.profiles.clone(),
@@ -43,11 +46,12 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
         .post(Target::new("/v1/config/setup"), &request, LIMIT)?;
     let mut text = String::new();
     for skipped in &plan.skipped {
-        text.push_str(&format!(
-            "{} is left alone: {}\n",
+        let _ = writeln!(
+            text,
+            "{} is left alone: {}",
             escape::line(&skipped.profile),
             escape::line(&skipped.reason)
-        ));
+        );
     }
     if plan.edits.is_empty() {
         output::print(&(text + "nothing to change\n"))?;
@@ -78,10 +82,8 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
     let copies = write(&changes, run, &time::compact(now))?;
     let mut done = format!("moved {}\n", escape::line(&plan.moved.join(", ")));
     for copy in copies {
-        done.push_str(&format!(
-            "the file as it was: {}\n",
-            escape::line(&copy.to_string_lossy())
-        ));
+        let copy = escape::line(&copy.to_string_lossy());
+        let _ = writeln!(done, "the file as it was: {copy}");
     }
     done.push_str("to take it back: rolecall setup --undo\n");
     output::print(&done)?;
@@ -163,34 +165,9 @@ fn shown(changes: &[Change]) -> String {
         .collect()
 }
 
-/// Asks the person at the terminal; nobody there is no yes.
-fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(
-            Failure::new("nothing written: there is no terminal to ask on")
-                .hint("look at the change above, then run it again with --yes")
-                .exit(PERSON_NEEDED),
-        );
-    }
-    let mut stderr = anstream::stderr();
-    let mut answer = String::new();
-    write!(stderr, "{question} [y/N] ")
-        .and_then(|()| stderr.flush())
-        .and_then(|()| stdin.lock().read_line(&mut answer))
-        .map_err(|error| Failure::caused("cannot ask", &error))?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::new("nothing written")),
-    }
-}
-
 /// Writes and remembers. The journal goes first: a run that is cut off half-way can still be undone,
 /// and one that did nothing is undone by doing nothing.
-fn write(changes: &[Change], run: Run, stamp: &str) -> Result<Vec<std::path::PathBuf>, Failure> {
+fn write(changes: &[Change], run: Run, stamp: &str) -> Result<Vec<PathBuf>, Failure> {
     let path = journal::path()?;
     let before = journal::load(&path)?;
     let mut journal = before.clone();
@@ -202,90 +179,6 @@ fn write(changes: &[Change], run: Run, stamp: &str) -> Result<Vec<std::path::Pat
         }
         failure
     })
-}
-
-/// `setup --undo`: every run, newest first, each file in reverse order, so that a profile is a
-/// definition again before its role goes.
-fn take_back(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
-    let path = journal::path()?;
-    let mut journal = journal::load(&path)?;
-    if journal.runs.is_empty() {
-        return output::print("nothing to undo\n");
-    }
-    let (changes, left) = plan_undo(&journal.runs)?;
-    let mut text = shown(&changes);
-    for changed in left.iter().flat_map(|run| &run.files) {
-        text.push_str(&format!(
-            "{} was changed since: {} of setup's changes cannot be found any more and must be undone by hand\n",
-            escape::line(&changed.path.to_string_lossy()),
-            changed.hunks.len()
-        ));
-    }
-    output::print(&text)?;
-    if arguments.dry_run {
-        return Ok(());
-    }
-    let writing: Vec<_> = changes
-        .into_iter()
-        .filter(|change| change.before != change.after)
-        .collect();
-    if !writing.is_empty() {
-        confirm("undo these changes?", arguments.yes)?;
-        files::write(&writing, None)?;
-    }
-    let is_left = !left.is_empty();
-    journal.runs = left;
-    journal::store(&path, &journal)?;
-    if !writing.is_empty() {
-        output::print("undone\n")?;
-    }
-    if once::is_running(daemon)? {
-        tell(daemon)?;
-    }
-    if is_left {
-        Err(Failure::silent(FAILED))
-    } else {
-        Ok(())
-    }
-}
-
-/// What undoing all of `runs` makes of each file, and what is left of them.
-fn plan_undo(runs: &[Run]) -> Result<(Vec<Change>, Vec<Run>), Failure> {
-    let mut changes: Vec<Change> = Vec::new();
-    let mut left = Vec::new();
-    for run in runs.iter().rev() {
-        let mut left_files = Vec::new();
-        for changed in run.files.iter().rev() {
-            let known = changes
-                .iter()
-                .position(|change| change.path == changed.path);
-            let index = match known {
-                Some(index) => index,
-                None => {
-                    let before = files::read(&changed.path)?;
-                    changes.push(Change {
-                        path: changed.path.clone(),
-                        after: before.clone(),
-                        before,
-                    });
-                    changes.len() - 1
-                }
-            };
-            let undone = undo::undo(changed, &changes[index].after);
-            changes[index].after = undone.after;
-            left_files.splice(0..0, undone.left);
-        }
-        if !left_files.is_empty() {
-            left.insert(
-                0,
-                Run {
-                    files: left_files,
-                    ..run.clone()
-                },
-            );
-        }
-    }
-    Ok((changes, left))
 }
 
 /// Lets the running daemon know.

@@ -11,6 +11,12 @@ use crate::cli::{escape, problems, time};
 /// Blocks in a full bar.
 const BAR: u64 = 10;
 
+/// Terminals narrower than this do without the IAM role's name.
+const WIDE: usize = 100;
+
+/// That name's column.
+const IAM_ROLE: usize = 2;
+
 /// Below this many seconds left, the bar is red.
 const NEARLY_OVER: u64 = 300;
 
@@ -71,14 +77,19 @@ fn roles(roles: &[RoleStatus], now: i64, width: Option<usize>) -> String {
         return "no roles yet: `rolecall setup` puts the profiles of ~/.aws/config behind rolecall\n"
             .to_owned();
     }
-    let mut table = Table::new(&[
+    let wide = width.is_none_or(|width| width >= WIDE);
+    let mut titles = vec![
         "ROLE",
         "ACCOUNT",
         "IAM ROLE",
         "TIME LEFT",
         "STATE",
         "USED BY",
-    ]);
+    ];
+    if !wide {
+        titles.remove(IAM_ROLE);
+    }
+    let mut table = Table::new(&titles);
     for role in roles {
         let iam_role = role
             .role_arn
@@ -87,14 +98,18 @@ fn roles(roles: &[RoleStatus], now: i64, width: Option<usize>) -> String {
             .unwrap_or("-");
         let (left, left_style) = time_left(role.session.as_ref(), width.is_some());
         let (state, state_style) = state(role.state);
-        table.row(vec![
+        let mut cells = vec![
             Cell::styled(&role.name, Style::new().bold()),
             Cell::plain(role.account.as_deref().unwrap_or("-")),
             Cell::plain(iam_role),
             Cell::styled(&left, left_style),
             Cell::styled(state, state_style),
             Cell::plain(&used_by(&role.consumers)),
-        ]);
+        ];
+        if !wide {
+            cells.remove(IAM_ROLE);
+        }
+        table.row(cells);
         if let Some(failure) = &role.failure {
             let mut note = failure.message.clone();
             match &failure.retry {
@@ -107,8 +122,12 @@ fn roles(roles: &[RoleStatus], now: i64, width: Option<usize>) -> String {
             }
             table.note(&note, color(AnsiColor::Red));
         }
+        let note_style = match role.state {
+            RoleState::Unusable => color(AnsiColor::Red),
+            _ => Style::new().dimmed(),
+        };
         for note in &role.notes {
-            table.note(note, Style::new().dimmed());
+            table.note(note, note_style);
         }
     }
     table.render(width)
