@@ -287,3 +287,6 @@ async fn source_of(files: EnvConfigFiles) -> Result<EnvConfigSections, String> {
         .map_err(|error| error.to_string())?;
     EnvConfigSections::parse(source).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;
