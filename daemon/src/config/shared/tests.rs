@@ -16,6 +16,7 @@ fn what_works_but_perhaps_not_as_meant_is_told() {
     W .aws/config:5: AWS's SDKs pass over [dev]: in this file a profile is written [profile dev]
     W .aws/config:7: AWS's SDKs pass over [profile "dev"]: a name is made of letters, digits and _-/.%@:+
     W .aws/config:8: AWS's SDKs pass over [default] because of [profile default]
+    W .aws/config:10: stands here for the second time: SDKs take both together, the AWS CLI refuses the file
     W .aws/config:12: profile dev.external_id: stands here for the second time; this one counts [remove one of them: the AWS CLI refuses a file with a key given twice]
     W .aws/credentials:4: AWS's SDKs pass over [profile base]: in the credentials file a profile is written [base]
     "#);
