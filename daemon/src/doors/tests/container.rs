@@ -91,7 +91,10 @@ async fn the_lease_s_token_opens_its_role() {
     let rig = Rig::new().await;
     for path in ["/role/dev", "/role/dev?a=b", "/role/%64ev", "//role/dev"] {
         let taken = rig.get(path).await;
-        assert_eq!((taken.status, taken.body.as_str()), (200, r#"{"http":"ASIAFIRST"}"#));
+        assert_eq!(
+            (taken.status, taken.body.as_str()),
+            (200, r#"{"http":"ASIAFIRST"}"#)
+        );
         assert_eq!(taken.header("content-type"), Some("application/json"));
         assert_eq!(taken.header("cache-control"), Some("no-store"));
     }
@@ -128,9 +131,10 @@ async fn every_other_token_opens_nothing() {
             assert_error(&taken, 401, "no_lease");
         }
     }
-    let refused = rig.world.recorded().into_iter().filter(|record| {
-        record.event == Event::Refused && record.rule.as_deref() == Some("lease")
-    });
+    let refused =
+        rig.world.recorded().into_iter().filter(|record| {
+            record.event == Event::Refused && record.rule.as_deref() == Some("lease")
+        });
     assert_eq!(refused.count(), 1);
 }
 
@@ -138,7 +142,15 @@ async fn every_other_token_opens_nothing() {
 async fn a_good_token_opens_no_other_role_and_no_other_path() {
     let rig = Rig::new().await;
     assert_error(&rig.get("/role/prod").await, 403, "refused");
-    for path in ["/role/none", "/role/", "/role", "/", "/role/dev/x", "/role/dev;x", "/role/a/../dev"] {
+    for path in [
+        "/role/none",
+        "/role/",
+        "/role",
+        "/",
+        "/role/dev/x",
+        "/role/dev;x",
+        "/role/a/../dev",
+    ] {
         assert_error(&rig.get(path).await, 404, "unknown_role");
     }
 }
@@ -164,14 +176,26 @@ async fn only_get_is_answered() {
 async fn without_a_session_answers_are_the_table_s() {
     let rig = Rig::new().await;
     for (none, status, code) in [
-        (NoSession::NotReady(problem(Code::NotReady)), 503, "not_ready"),
-        (NoSession::Unusable(problem(Code::Unusable)), 404, "unusable"),
+        (
+            NoSession::NotReady(problem(Code::NotReady)),
+            503,
+            "not_ready",
+        ),
+        (
+            NoSession::Unusable(problem(Code::Unusable)),
+            404,
+            "unusable",
+        ),
         (
             NoSession::AwsUnavailable(problem(Code::AwsUnavailable)),
             503,
             "aws_unavailable",
         ),
-        (NoSession::AwsDenied(problem(Code::AwsDenied)), 503, "aws_denied"),
+        (
+            NoSession::AwsDenied(problem(Code::AwsDenied)),
+            503,
+            "aws_denied",
+        ),
         (
             NoSession::LedgerUnavailable(problem(Code::LedgerUnavailable)),
             503,

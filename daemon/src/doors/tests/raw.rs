@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::super::fake::{FakeWhoIs, UID, World};
 use super::super::imds::Imds;
 use super::super::patience::Patience;
-use super::super::server::{Common, Listener, Server};
+use super::super::server::{Listener, Server};
 use super::super::token::{TokenAuthority, TokenKey};
 use crate::ledger::Event;
 use crate::secrets::SeededRandom;
@@ -38,14 +38,7 @@ impl Rig {
 
     async fn with(patience: Patience, most: usize, uid: Option<u32>) -> Self {
         let world = World::new();
-        let whois = FakeWhoIs::new(uid);
-        let common = Arc::new(Common {
-            whois,
-            records: world.records.clone(),
-            metrics: world.metrics.clone(),
-            clock: Arc::new(world.clock.clone()),
-            admittance: world.admittance.subscribe(),
-        });
+        let common = world.common(FakeWhoIs::new(uid));
         let key = TokenKey::random(&SeededRandom::new(1));
         let door = Imds::new(
             "dev".to_owned(),
@@ -96,7 +89,11 @@ async fn rest(stream: &mut TcpStream) -> String {
 async fn one(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     loop {
-        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "closed early");
+        assert_ne!(
+            stream.read_buf(&mut answer).await.unwrap(),
+            0,
+            "closed early"
+        );
         let text = String::from_utf8_lossy(&answer);
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
@@ -143,7 +140,10 @@ async fn put_and_gets_share_a_connection_and_pipelined_ones_are_answered_in_orde
     stream.write_all(&pipelined).await.unwrap();
     let answers = rest(&mut stream).await;
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
-    let (listing, region) = (answers.find("\r\n\r\ndevHTTP"), answers.find("eu-central-1"));
+    let (listing, region) = (
+        answers.find("\r\n\r\ndevHTTP"),
+        answers.find("eu-central-1"),
+    );
     assert!(listing.unwrap() < region.unwrap());
 }
 
@@ -165,9 +165,10 @@ async fn a_put_without_a_length_is_answered_at_once_and_one_with_a_body_is_drain
     stream.write_all(empty).await.unwrap();
     assert_eq!(status(&one(&mut stream).await), "200");
 
-    let mut large = b"PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 70000\r\n\
+    let mut large =
+        b"PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 70000\r\n\
         X-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n"
-        .to_vec();
+            .to_vec();
     large.resize(large.len() + 70_000, b'x');
     assert_eq!(status(&rig.exchange(&large).await), "413");
 }
@@ -184,10 +185,18 @@ async fn what_is_not_strictly_http_is_refused_and_the_connection_closed() {
         format!("GET / HTTP/1.1\r\n{host}A : b\r\n\r\n"),
         format!("GET / HTTP/1.1\r\n{host}A: b\0c\r\n\r\n"),
         format!("GET / HTTP/1.1\r\n{host}{host}\r\n"),
-        format!("PUT / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 1\r\n\r\na{smuggled}"),
-        format!("PUT / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\na{smuggled}"),
-        format!("PUT / HTTP/1.1\r\n{host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
-        format!("PUT / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!(
+            "PUT / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 1\r\n\r\na{smuggled}"
+        ),
+        format!(
+            "PUT / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\na{smuggled}"
+        ),
+        format!(
+            "PUT / HTTP/1.1\r\n{host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+        ),
+        format!(
+            "PUT / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n{smuggled}"
+        ),
         format!("PUT / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
         format!("PUT / HTTP/1.1\r\n{host}Transfer-Encoding: xchunked\r\n\r\n{smuggled}"),
         format!("PUT / HTTP/1.1\r\n{host}Content-Length: +1\r\n\r\na{smuggled}"),
@@ -195,7 +204,11 @@ async fn what_is_not_strictly_http_is_refused_and_the_connection_closed() {
     ] {
         let answer = rig.exchange(request.as_bytes()).await;
         assert_eq!(status(&answer), "400", "{request:?}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{request:?}: {answer}");
+        assert_eq!(
+            answer.matches("HTTP/1.1").count(),
+            1,
+            "{request:?}: {answer}"
+        );
     }
 }
 
@@ -250,7 +263,9 @@ async fn heads_are_bounded() {
 #[tokio::test]
 async fn http_1_0_is_answered_and_closed_and_needs_a_host() {
     let rig = Rig::new().await;
-    let answer = rig.exchange(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").await;
+    let answer = rig
+        .exchange(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        .await;
     assert_eq!(status(&answer), "401", "{answer}");
     let answer = rig.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
     assert_eq!(status(&answer), "400", "{answer}");
@@ -277,7 +292,10 @@ async fn head_is_get_without_its_body() {
 async fn slow_heads_and_idle_connections_are_closed_in_their_time() {
     let rig = Rig::with(SHORT, 1024, Some(UID)).await;
     let started = tokio::time::Instant::now;
-    #[expect(clippy::disallowed_methods, reason = "measures the server's timers from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures the server's timers from outside"
+    )]
     let since = started();
 
     let mut silent = rig.connect().await;
@@ -302,7 +320,11 @@ async fn slow_heads_and_idle_connections_are_closed_in_their_time() {
     assert_eq!(rest(&mut silent).await, "");
     assert_eq!(rest(&mut second_head).await, "");
     trickle.await.unwrap();
-    assert!(since.elapsed() < Duration::from_millis(590), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_millis(590),
+        "{:?}",
+        since.elapsed()
+    );
     idle.write_all(&get("/", "")).await.unwrap();
     assert_eq!(status(&one(&mut idle).await), "401");
     assert_eq!(rest(&mut idle).await, "");
@@ -356,7 +378,9 @@ async fn other_users_and_peers_the_kernel_does_not_know_get_nothing() {
         assert_eq!(records[0].door, Some(Door::Imds));
         assert_eq!(records[0].peer.as_ref().map(|peer| peer.uid), uid);
         if uid == Some(0) {
-            rig.world.admittance.send_modify(|admittance| admittance.root = true);
+            rig.world
+                .admittance
+                .send_modify(|admittance| admittance.root = true);
             let mut stream = rig.connect().await;
             stream.write_all(PUT).await.unwrap();
             assert_eq!(status(&one(&mut stream).await), "200");
@@ -374,7 +398,11 @@ async fn refusals_of_the_guard_are_recorded_once_a_minute() {
     rig.world.later(61);
     assert_eq!(status(&rig.exchange(rebound).await), "403");
     let records = rig.world.until_recorded(2).await;
-    assert!(records.iter().all(|record| record.rule.as_deref() == Some("guard")));
+    assert!(
+        records
+            .iter()
+            .all(|record| record.rule.as_deref() == Some("guard"))
+    );
     assert!(records[1].message.as_deref().unwrap().contains("9 more"));
 }
 

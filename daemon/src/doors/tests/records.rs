@@ -22,7 +22,17 @@ async fn a_consumer_is_recorded_once_for_a_session_however_many_connections_it_m
     let records = world.recorded();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].event, Event::Serve);
-    assert_eq!(records[0].consumer.as_ref().unwrap().process.as_ref().unwrap().pid, 42);
+    assert_eq!(
+        records[0]
+            .consumer
+            .as_ref()
+            .unwrap()
+            .process
+            .as_ref()
+            .unwrap()
+            .pid,
+        42
+    );
 
     let next = world.dev.hold("ASIASECOND", START);
     world
