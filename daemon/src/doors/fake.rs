@@ -35,7 +35,7 @@ use crate::recipe::{
     AssumeRole, Call, Recipe, Role, RoleArn, RoleName, SessionName, Source, StaticKeys, Step,
     StsEndpoint,
 };
-use crate::secrets::{Secret, SeededRandom};
+use crate::secrets::Secret;
 use crate::session::{Origin, Served, Session};
 
 pub(super) const UID: u32 = 1000;
@@ -154,7 +154,9 @@ impl Roles for FakeRoles {
 
     fn role_by_slug(&self, slug: &str) -> Option<Arc<dyn RoleInForce>> {
         let roles = self.roles();
-        roles.into_iter().find(|role| role.role().name.slug() == slug)
+        roles
+            .into_iter()
+            .find(|role| role.role().name.slug() == slug)
     }
 
     fn roles(&self) -> Vec<Arc<dyn RoleInForce>> {
@@ -271,10 +273,7 @@ impl WhoIs for FakeWhoIs {
 }
 
 pub(super) fn unix_peer(uid: u32) -> (Peer, Consumer) {
-    let process = Some(Process {
-        uid,
-        ..process(42)
-    });
+    let process = Some(Process { uid, ..process(42) });
     let peer = Peer {
         uid,
         attested: Attestation::Peercred,
@@ -458,9 +457,9 @@ impl World {
         }
     }
 
-    pub(super) fn common(&self) -> Arc<Common> {
+    pub(super) fn common(&self, whois: Arc<FakeWhoIs>) -> Arc<Common> {
         Arc::new(Common {
-            whois: self.whois.clone(),
+            whois,
             records: self.records.clone(),
             metrics: self.metrics.clone(),
             clock: Arc::new(self.clock.clone()),
@@ -628,9 +627,4 @@ pub(super) async fn ask(
 ) -> Taken {
     let body = Bytes::copy_from_slice(body.as_bytes());
     Taken::from(door.answer(visitor, &head, body).await).await
-}
-
-/// The same random numbers every time.
-pub(super) fn seeded() -> SeededRandom {
-    SeededRandom::new(1)
 }

@@ -91,7 +91,11 @@ impl Metrics {
             attempts.clone(),
         );
         registry.register("connections", "Connections by door", connections.clone());
-        registry.register("session_held", "Whether a role's session is held", held.clone());
+        registry.register(
+            "session_held",
+            "Whether a role's session is held",
+            held.clone(),
+        );
         registry.register(
             "session_seconds_left",
             "Seconds until a role's session ends",

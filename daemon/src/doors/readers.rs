@@ -103,7 +103,10 @@ mod tests {
             process: None,
         };
         assert_eq!(short_name(&unknown), "uid 1000");
-        assert_eq!(short_name(&process(1, "/usr/bin/terraform", None)), "terraform");
+        assert_eq!(
+            short_name(&process(1, "/usr/bin/terraform", None)),
+            "terraform"
+        );
         let script = process(1, "/usr/bin/python3", Some("bin/deploy.py"));
         assert_eq!(short_name(&script), "deploy.py");
     }

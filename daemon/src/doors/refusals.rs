@@ -65,7 +65,10 @@ mod tests {
             assert_eq!(refusals.offer(kind, AT(second)), None);
         }
         assert_eq!(refusals.offer(kind, AT(160)), Some(59));
-        assert_eq!(refusals.offer((Some(8), Door::Imds, "uid"), AT(160)), Some(0));
+        assert_eq!(
+            refusals.offer((Some(8), Door::Imds, "uid"), AT(160)),
+            Some(0)
+        );
     }
 
     #[test]

@@ -212,9 +212,15 @@ mod tests {
                 other[at] = byte;
                 assert_eq!(authority.remaining(&other, UID, BOOT), None, "{at} {byte}");
             }
-            assert_eq!(authority.remaining(&token.as_bytes()[..at], UID, BOOT), None);
+            assert_eq!(
+                authority.remaining(&token.as_bytes()[..at], UID, BOOT),
+                None
+            );
         }
-        assert_eq!(authority.remaining(format!("{token}A").as_bytes(), UID, BOOT), None);
+        assert_eq!(
+            authority.remaining(format!("{token}A").as_bytes(), UID, BOOT),
+            None
+        );
     }
 
     #[test]

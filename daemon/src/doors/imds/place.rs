@@ -14,9 +14,9 @@ pub(super) fn plain(leaf: Leaf, role: &Role, started: Timestamp) -> Option<Bytes
     let region = role.region.as_deref();
     Some(match leaf {
         Leaf::Index => Bytes::from_static(b"iam/\ninstance-id\nplacement/"),
-        Leaf::IamIndex => Bytes::from_static(
-            b"info\nsecurity-credentials/\nsecurity-credentials-extended/",
-        ),
+        Leaf::IamIndex => {
+            Bytes::from_static(b"info\nsecurity-credentials/\nsecurity-credentials-extended/")
+        }
         Leaf::PlacementIndex => {
             region?;
             Bytes::from_static(b"availability-zone\nregion")

@@ -165,7 +165,9 @@ fn refused(error: ScopeError) -> Problem {
             _ => Code::Refused,
         },
         message: error.to_string(),
-        hint: Some("a lease is for the asking process, an ancestor of it, or its session".to_owned()),
+        hint: Some(
+            "a lease is for the asking process, an ancestor of it, or its session".to_owned(),
+        ),
     }
 }
 
