@@ -161,7 +161,8 @@ proptest! {
                 next += record["lost"].as_u64().unwrap();
             } else {
                 let message = record["message"].as_str().unwrap();
-                prop_assert!(message.starts_with(&format!("{next} ")));
+                let number = message.split(' ').next().unwrap();
+                prop_assert_eq!(number, next.to_string());
                 next += 1;
             }
         }
