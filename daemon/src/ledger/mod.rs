@@ -63,7 +63,8 @@ impl Ledger {
         on_error: LedgerOnError,
         limit: u64,
     ) -> Self {
-        let file = directory.join("ledger.jsonl");
+        let mut file = directory;
+        file.push("ledger.jsonl");
         let renaming = Arc::default();
         let origin = Origin {
             boot_id: host::boot_id(),

@@ -165,6 +165,7 @@ fn file_name(path: &Path) -> Option<&str> {
 }
 
 /// Paths are bytes, JSON is not: what is not UTF-8 becomes U+FFFD.
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
 fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
         Some(path) => serializer.serialize_str(&path.to_string_lossy()),

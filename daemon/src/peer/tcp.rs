@@ -57,6 +57,7 @@ pub fn process_of(owner: TcpOwner) -> Option<Process> {
     (handle.holds_socket(owner.inode) && handle.is_owned_by(owner.uid)).then_some(process)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "tcp_tests.rs"]
 mod tests;

@@ -48,6 +48,7 @@ fn consumer(peer: &Process) -> Option<Process> {
     (process.start_time == found.start_time && process.uid == found.uid).then_some(process)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "unix_tests.rs"]
 mod tests;
