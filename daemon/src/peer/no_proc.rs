@@ -2,8 +2,6 @@
 //!
 //! The socket door still knows its peer's uid (`getpeereid`); the HTTP doors refuse.
 
-use std::path::Path;
-
 use super::Process;
 use super::consumer::{Link, Tree};
 
@@ -30,10 +28,6 @@ impl Handle {
     pub(super) fn holds_socket(&self, _inode: u64) -> bool {
         match *self {}
     }
-}
-
-pub(super) fn is_client(exe: &Path) -> bool {
-    super::file_name(exe) == Some("rolecall")
 }
 
 pub(super) fn pids() -> impl Iterator<Item = u32> {

@@ -10,7 +10,7 @@ use rustix::io::{read, retry_on_intr};
 
 use super::consumer::{Link, Tree};
 use super::stat::{self, Stat};
-use super::{Process, cgroup, script};
+use super::{Process, cgroup, is_client, script};
 
 /// What is read of a command line. A longer one (a Java class path) costs a larger second read.
 const USUAL_ARGUMENTS: usize = 4096;
@@ -172,12 +172,6 @@ fn read_file(directory: &OwnedFd, name: &str, buffer: &mut [u8]) -> Option<usize
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::empty()).ok()?;
     retry_on_intr(|| read(&file, &mut *buffer)).ok()
-}
-
-/// Whether an executable is our own client: by its file name, which is cheap, and as honest as anything
-/// one user's processes say about each other. A stranger of that name only has its parent named instead.
-pub(super) fn is_client(exe: &Path) -> bool {
-    super::file_name(exe) == Some("rolecall")
 }
 
 /// The pids there are.

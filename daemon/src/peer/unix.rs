@@ -3,8 +3,8 @@
 use tokio::net::UnixStream;
 
 use super::consumer::behind;
-use super::proc::{Handle, Table, is_client};
-use super::{Attestation, Consumer, Peer, Process};
+use super::proc::{Handle, Table};
+use super::{Attestation, Consumer, Peer, Process, is_client};
 
 /// The peer and the consumer of a Unix connection; reads `/proc` for the peer and, if it is our own
 /// client, for its ancestors. None if the peer's credentials cannot be had (refuse).

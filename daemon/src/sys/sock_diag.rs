@@ -57,7 +57,7 @@ thread_local! {
 }
 
 /// The socket whose own address is `source` and whose other end is `destination`. None if there is no
-/// such connection. The netlink socket is kept per thread; after an error a new one is made next time.
+/// such connection, or the kernel has no `tcp_diag`. The netlink socket is kept per thread; after an error a new one is made next time.
 pub fn query(source: SocketAddr, destination: SocketAddr) -> io::Result<Option<Socket>> {
     let (source, destination) = (canonical(source), canonical(destination));
     if source.is_ipv4() != destination.is_ipv4() {
