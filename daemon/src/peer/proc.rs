@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
 use rustix::io::{read, retry_on_intr};
