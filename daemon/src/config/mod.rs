@@ -1,13 +1,99 @@
 //! `config.toml` and AWS's shared files become settings, roles and listeners.
+//!
+//! Files are read once (`file`), `config.toml` becomes a tree of values with their lines (`tree`,
+//! `toml_file`), AWS's files go through AWS's own reader beside an index of their lines (`shared`,
+//! `index`). A role's definition is `[roles.NAME]` over `[profile NAME]`, key by key
+//! (`definition`); `resolve` follows `source_profile` to the keys it begins with, `call` and
+//! `endpoint` make the calls of its recipe. `setup` and `exec` write such files anew.
+//!
+//! # What counts as a role
+//!
+//! Every `[roles.NAME]` table, and every profile that yields a session: one with `role_arn`, and (known,
+//! but not built yet, so unusable) one with `sso_*`, `login_session` or another program's
+//! `credential_process`. A profile that holds nothing but keys is a source. A profile whose
+//! `credential_process` is our own line stands for the role the line names, by its name or its short
+//! name, wherever a `source_profile` points at it. Two roles with one short name are reported; the short
+//! name means the role that is so called, else the first by name.
+//!
+//! # Where a value comes from
+//!
+//! 1. `[roles.NAME]` wins over the profile of that name, key by key; the credentials file wins over the
+//!    config file. `session_name` of `[roles.NAME]` wins over `role_session_name` of the profile.
+//! 2. Keys that AWS does not know (`policy`, `session_tags`, `keep_fresh`, …) are read from `config.toml`
+//!    only; `~/.aws/config` means what the AWS CLI says it means.
+//! 3. An empty value is no value.
+//! 4. `[environment]` wins over the daemon's environment; an empty variable is not set.
+//! 5. `source_profile` means that profile's own keys if it has some, else its role, as in the AWS CLI; a
+//!    role may name itself if its profile has keys.
+//! 6. Endpoint: `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL`, `endpoint_url` of `sts` in the role's
+//!    `services` section, the role's `endpoint_url`; none if `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or
+//!    `ignore_configured_endpoint_urls` is true. Plain http only to loopback.
+//! 7. Region for STS: role, then what it comes from (nearest first), `AWS_REGION`, `AWS_DEFAULT_REGION`,
+//!    the default of the ARN's partition. A role's own region must be of that partition; others that are
+//!    not are passed over. Region and endpoint are those of the role asked for, for every call of its
+//!    recipe.
+//!
+//! # Keys of a role
+//!
+//! | key | value | limits |
+//! | --- | --- | --- |
+//! | `role_arn` | ARN of an IAM role | needed |
+//! | `source_profile` | profile or role | needed |
+//! | `duration_seconds` | whole seconds | 900 to 43200, default 3600; at most 3600 where chained, with a note |
+//! | `external_id` | text | 2 to 1,224 of letters, digits, `_+=,.@:/-` |
+//! | `role_session_name` | used verbatim | 2 to 64 of letters, digits, `_+=,.@-` |
+//! | `session_name` | template | `{user}`, `{host}`, `{id}`; default `{user}@{host}.{id}` |
+//! | `source_identity` | text | as `role_session_name`, not beginning with `aws:` |
+//! | `session_tags` | table of texts | 50; keys 1 to 128, values to 256, told apart without case |
+//! | `transitive_session_tags` | list of tag keys | each in `session_tags` |
+//! | `policy` | JSON file, from `config.toml`'s directory | 2,048 characters without blanks |
+//! | `policy_arns` | list of ARNs | 10 |
+//! | `region`, `output`, `services`, `endpoint_url` | as in a profile | |
+//! | `keep_fresh` | boolean | default false |
+//! | `confirm` | `"never"` | the default; the other values are not built yet |
+//!
+//! Every other key of DESIGN's is read, and makes its role unusable: never served without its rule.
+//!
+//! # What a mistake does
+//!
+//! `config.toml` that is not TOML, an unknown key anywhere in it, a mistake outside `[roles]`, a shared
+//! file that AWS's reader refuses, that is not UTF-8 or that belongs to another user: nothing new comes
+//! into force. A mistake in a role's value: that role, and those that come from it, are unusable. A
+//! listener for a role that does not exist: it is left out. All are errors with file, line and key; what
+//! is merely not built yet, and a file that others may write, is a warning.
+
+mod call;
+mod client_line;
+mod definition;
+mod endpoint;
+mod environment;
+mod exec;
+mod file;
+mod index;
+mod keys;
+mod load;
+mod problem;
+mod resolve;
+mod setup;
+mod shared;
+#[cfg(test)]
+mod testing;
+mod toml_file;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 
+pub use self::exec::{ExecFiles, exec_files};
+pub use self::file::Stamps;
+pub use self::load::load;
+pub use self::setup::plan_setup;
 use crate::recipe::Role;
 
 /// What configuration is read from, gathered once at start.
@@ -20,9 +106,8 @@ pub struct Sources {
     /// Home directory, for `~`.
     pub home: Option<PathBuf>,
 }
-
 /// The top-level keys of `config.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How long without a real read pins keep a step fresh.
     pub idle_after: Duration,
@@ -34,6 +119,19 @@ pub struct Settings {
     pub allow_root: bool,
     /// Variables that the service manager does not pass on; they win over the process's own.
     pub environment: BTreeMap<String, String>,
+}
+
+/// Of `environment` only the names: a proxy's URL may hold a password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("idle_after", &self.idle_after)
+            .field("log", &self.log)
+            .field("ledger_on_error", &self.ledger_on_error)
+            .field("allow_root", &self.allow_root)
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 /// `ledger_on_error`.
@@ -61,7 +159,7 @@ pub struct ImdsListener {
 pub struct Config {
     /// Top-level keys.
     pub settings: Settings,
-    /// Every role, unusable ones too, by name.
+    /// Every role, unusable ones too, sorted by name.
     pub roles: Vec<Role>,
     /// IMDS listeners.
     pub imds: Vec<ImdsListener>,
@@ -79,42 +177,4 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// To notice changes by.
     pub stamps: Stamps,
-}
-
-/// What the files looked like when they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamps(Vec<()>);
-
-impl Stamps {
-    /// Whether a file has come, gone or changed since (by device, inode, size and change time).
-    pub fn changed(&self) -> bool {
-        false
-    }
-}
-
-/// Reads everything.
-pub fn load(_sources: &Sources) -> Loaded {
-    todo!()
-}
-
-/// The files `exec` points its command at (DESIGN, "container").
-#[expect(missing_debug_implementations, reason = "copies of files with keys")]
-pub struct ExecFiles {
-    /// Copy of the shared config whose `[default]` has the role's settings and no credential keys.
-    pub config: zeroize::Zeroizing<String>,
-    /// Copy of the shared credentials file without `[default]`'s keys.
-    pub credentials: zeroize::Zeroizing<String>,
-}
-
-/// Makes the copies for `role`.
-pub fn exec_files(_sources: &Sources, _role: &str) -> std::io::Result<ExecFiles> {
-    todo!()
-}
-
-/// What `setup` would change.
-pub fn plan_setup(
-    _sources: &Sources,
-    _request: &rolecall::api::SetupRequest,
-) -> Result<rolecall::api::SetupPlan, rolecall::api::Problem> {
-    todo!()
 }
