@@ -49,4 +49,7 @@
 
 pub mod demo;
 pub mod fake_aws;
+pub mod generated;
 pub mod harness;
+pub mod markdown;
+pub mod terminal;
