@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use super::interrupt::Interrupt;
 use super::running::Running;
+use super::screen::Screen;
 use super::wait;
 use crate::fake_aws::{Call, Effect, Fault};
-use crate::harness::{Endpoint, Request};
+use crate::harness::{Answer, Endpoint, Request};
 use crate::terminal::{self, Shown};
 
 /// How long anything may take that takes no time.
@@ -81,7 +82,7 @@ impl Backstage {
     pub(super) fn new(
         directory: &Path,
         interrupt: &Interrupt,
-        color: bool,
+        screen: &Screen,
     ) -> anyhow::Result<Self> {
         for name in [
             "home",
@@ -95,11 +96,11 @@ impl Backstage {
                 .mode(0o700)
                 .create(directory.join(name))?;
         }
-        let imds = imds_address()?;
+        let imds = imds_address(screen.is_fast())?;
         let mut backstage = Self {
             directory: directory.to_owned(),
             interrupt: interrupt.clone(),
-            color,
+            color: screen.has_color(),
             daemon: None,
             aws: None,
             aws_address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -165,8 +166,6 @@ impl Backstage {
                 "AWS_ENDPOINT_URL_STS",
                 format!("http://{}", self.aws_address),
             ),
-            // Whatever goes wrong, no SDK here asks a real instance.
-            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             if self.color {
                 ("TERM", std::env::var("TERM").unwrap_or_default())
             } else {
@@ -225,9 +224,13 @@ impl Backstage {
         let short = Fault::new(Effect::Lifetime { seconds: LIFETIME }).on("AssumeRole");
         let request =
             Request::new("POST", "/_control/faults").body(&serde_json::to_string(&short)?);
-        body(&Endpoint::Tcp(self.aws_address), &request)
+        self.ask_aws(&request)
             .context("cannot tell fake-aws how long sessions last")?;
         Ok(())
+    }
+
+    fn ask_aws(&self, request: &Request) -> anyhow::Result<String> {
+        body(&Endpoint::Tcp(self.aws_address).send(request)?)
     }
 
     /// The fake AWS's process.
@@ -244,7 +247,7 @@ impl Backstage {
     /// What the fake AWS was asked since it started.
     pub(super) fn calls(&self) -> anyhow::Result<Vec<Call>> {
         let request = Request::get("/_control/calls");
-        let calls = body(&Endpoint::Tcp(self.aws_address), &request)?;
+        let calls = self.ask_aws(&request)?;
         Ok(serde_json::from_str(&calls)?)
     }
 
@@ -284,25 +287,22 @@ impl Backstage {
 }
 
 /// The body of an answer of 200.
-pub(super) fn body(endpoint: &Endpoint, request: &Request) -> anyhow::Result<String> {
-    let answer = endpoint
-        .send(request)
-        .with_context(|| format!("{request:?} to {endpoint:?}"))?;
-    if answer.status != 200 {
-        bail!(
-            "{request:?} was answered {}: {}",
-            answer.status,
-            answer.text()
-        );
-    }
+pub(super) fn body(answer: &Answer) -> anyhow::Result<String> {
+    ensure!(
+        answer.status == 200,
+        "answered {}: {}",
+        answer.status,
+        answer.text()
+    );
     Ok(answer.text())
 }
 
-/// The port of the documentation if it is free, else any.
-fn imds_address() -> anyhow::Result<SocketAddr> {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 1690));
-    let listener = TcpListener::bind(usual)
-        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+/// The documentation's port if it is free, and if nobody asked for haste: tests run side by side.
+fn imds_address(fast: bool) -> anyhow::Result<SocketAddr> {
+    let bound = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let usual = if fast { bound(0) } else { bound(1690) };
+    let listener = usual
+        .or_else(|_| bound(0))
         .context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?)
 }

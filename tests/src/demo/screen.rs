@@ -12,7 +12,7 @@ const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
 /// Time for a person to read a step.
-const READING: Duration = Duration::from_millis(1200);
+const READING: Duration = Duration::from_secs(2);
 
 /// Standard output.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ impl Screen {
     /// Whether there are colours.
     pub(super) fn has_color(&self) -> bool {
         self.color
+    }
+
+    /// Whether nobody is to be given time to read.
+    pub(super) fn is_fast(&self) -> bool {
+        self.fast
     }
 
     /// Begins a step.

@@ -18,13 +18,14 @@ use super::running::Running;
 const NOBODY: u32 = 65534;
 
 /// What the tour needs, from the directory this executable is in, and what it is called there. The AWS
-/// SDK for Rust stands in for a program of the visitor's.
-const PROGRAMS: [(&str, &str); 5] = [
+/// SDK for Rust stands in for two programs of the visitor's.
+const PROGRAMS: [(&str, &str); 6] = [
     ("demo", "demo"),
     ("fake-aws", "fake-aws"),
     ("rolecall", "rolecall"),
     ("rolecalld", "rolecalld"),
     ("sdk-rust", "deploy-tool"),
+    ("sdk-rust", "legacy-app"),
 ];
 
 /// Runs the tour; its exit status.
@@ -46,10 +47,10 @@ pub(super) fn run(interrupt: &Interrupt, fast: bool) -> anyhow::Result<u8> {
 fn in_directory(interrupt: &Interrupt, directory: &Path, fast: bool) -> anyhow::Result<u8> {
     let tour = install(&directory.join("bin"))?;
     let mut command = Command::new(tour);
-    command.arg("tour").arg(directory);
     if fast {
         command.arg("--fast");
     }
+    command.arg("tour").arg(directory);
     // In a user namespace that holds one user only, nobody else can be given anything: there, "root" is
     // the ordinary user who made it.
     if geteuid().is_root() && chown(directory, Some(NOBODY), Some(NOBODY)).is_ok() {

@@ -22,7 +22,7 @@ const RENEWAL_SUCCEEDS: Duration = Duration::from_secs(25);
 /// The whole tour, in `directory`.
 pub(super) fn run(interrupt: &Interrupt, directory: &Path, fast: bool) -> anyhow::Result<()> {
     let screen = Screen::new(fast, interrupt);
-    let stage = Backstage::new(directory, interrupt, screen.has_color())?;
+    let stage = Backstage::new(directory, interrupt, &screen)?;
     let mut tour = Tour {
         screen,
         stage,
@@ -58,7 +58,7 @@ impl Tour {
         self.daemon()?;
         self.setup()?;
         self.doors()?;
-        self.status()?;
+        self.overview()?;
         self.aws_goes()?;
         self.aws_returns()?;
         self.ledger()?;
@@ -83,12 +83,19 @@ impl Tour {
         Ok(done.text)
     }
 
+    fn status(&self) -> anyhow::Result<Status> {
+        let socket = Endpoint::Unix(self.stage.socket());
+        let body = backstage::body(&socket.send(&Request::get("/v1/status"))?)?;
+        serde_json::from_str(&body).context("/v1/status")
+    }
+
     /// What the daemon says of `dev`.
     fn dev(&self) -> anyhow::Result<RoleStatus> {
-        let socket = Endpoint::Unix(self.stage.socket());
-        let body = backstage::body(&socket, &Request::get("/v1/status"))?;
-        let status: Status = serde_json::from_str(&body).context("/v1/status")?;
-        let dev = status.roles.into_iter().find(|role| role.name == "dev");
+        let dev = self
+            .status()?
+            .roles
+            .into_iter()
+            .find(|role| role.name == "dev");
         dev.context("the daemon knows no role dev")
     }
 
@@ -106,6 +113,11 @@ impl Tour {
         self.screen
             .say(&format!("(pid {})", self.stage.daemon_pid()))?;
         let roles = self.shell("rolecall roles")?;
+        for door in self.status()?.doors {
+            if let Some(error) = door.error {
+                bail!("{} is not open: {error}", door.address);
+            }
+        }
         ensure!(
             roles.contains("123456789012") && roles.contains("audit"),
             "`rolecall roles` does not show both roles"
@@ -141,7 +153,7 @@ impl Tour {
         screen.headline("socket: the daemon's own API")?;
         let second = doors::socket(screen, stage)?;
         screen.headline("imds: for what insists on an EC2 instance")?;
-        let third = doors::imds(screen, stage)?;
+        let (third, _open) = doors::imds(screen, stage)?;
         screen.headline("container: for what takes no profile, for as long as it runs")?;
         doors::container(screen, stage)?;
         let calls = stage.calls()?;
@@ -163,18 +175,13 @@ impl Tour {
         Ok(())
     }
 
-    fn status(&mut self) -> anyhow::Result<()> {
+    fn overview(&mut self) -> anyhow::Result<()> {
         self.screen
             .headline("What is there, how long, and for whom")?;
         let status = self.shell("rolecall status")?;
         ensure!(
             status.contains("dev") && status.contains("ready"),
             "`rolecall status` does not show dev as ready"
-        );
-        let whoami = self.shell("rolecall whoami audit")?;
-        ensure!(
-            whoami.contains(":assumed-role/audit/"),
-            "`rolecall whoami audit` does not show the role"
         );
         Ok(())
     }
@@ -234,6 +241,13 @@ impl Tour {
             "{} is no session of AWS's",
             read.access_key_id
         );
+        self.screen
+            .say("And AWS takes the sessions, those of a role behind a role too:")?;
+        let whoami = self.shell("rolecall whoami audit")?;
+        ensure!(
+            whoami.contains(":assumed-role/audit/"),
+            "`rolecall whoami audit` does not show the role"
+        );
         Ok(())
     }
 
@@ -250,8 +264,8 @@ impl Tour {
             ["issued", "dev", "ASIA"],
             ["failed", "dev", ""],
             ["serve", "socket", "demo"],
-            ["serve", "imds", "demo"],
-            ["serve", "container", doors::PROGRAM],
+            ["serve", "imds", "ASIA"],
+            ["serve", "container", "deploy-tool"],
         ] {
             ensure!(has(&words), "the ledger has no line with {words:?}");
         }
@@ -271,6 +285,7 @@ impl Tour {
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
+        self.screen.headline("It ends when told")?;
         self.screen
             .command(&format!("kill {}    # rolecalld", self.stage.daemon_pid()))?;
         let status = self.stage.stop_daemon()?;

@@ -18,7 +18,13 @@ fn anchor(heading: &str) -> String {
     heading
         .chars()
         .filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'))
-        .map(|it| if it == ' ' { '-' } else { it.to_ascii_lowercase() })
+        .map(|it| {
+            if it == ' ' {
+                '-'
+            } else {
+                it.to_ascii_lowercase()
+            }
+        })
         .collect()
 }
 
@@ -41,10 +47,15 @@ fn every_link_to_a_file_leads_somewhere() {
                     continue;
                 }
                 let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-                let target = if file.is_empty() { root().join(&page) } else { directory.join(file) };
+                let target = if file.is_empty() {
+                    root().join(&page)
+                } else {
+                    directory.join(file)
+                };
                 assert!(target.exists(), "{page}:{line}: {link} leads nowhere");
                 assert!(
-                    anchor.is_empty() || has_anchor(&std::fs::read_to_string(target).unwrap(), anchor),
+                    anchor.is_empty()
+                        || has_anchor(&std::fs::read_to_string(target).unwrap(), anchor),
                     "{page}:{line}: {link} leads to no heading"
                 );
                 followed += 1;
@@ -67,7 +78,9 @@ fn every_make_target_that_is_named_exists() {
             for command in commands {
                 let target = command.split_whitespace().next().unwrap();
                 assert!(
-                    makefile.lines().any(|rule| rule.starts_with(&format!("{target}:"))),
+                    makefile
+                        .lines()
+                        .any(|rule| rule.starts_with(&format!("{target}:"))),
                     "{page}:{}: no `make {target}`",
                     index + 1
                 );
@@ -83,7 +96,9 @@ fn make_help_names_every_target_a_newcomer_may_want() {
     let makefile = read("Makefile");
     let (_, targets) = makefile.split_once(".PHONY:").unwrap();
     for target in targets.lines().next().unwrap().split_whitespace() {
-        let has_rule = makefile.lines().any(|line| line.starts_with(&format!("{target}:")));
+        let has_rule = makefile
+            .lines()
+            .any(|line| line.starts_with(&format!("{target}:")));
         assert!(has_rule, "{target} has no rule");
     }
 }

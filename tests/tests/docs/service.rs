@@ -10,7 +10,11 @@ use super::read;
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_unit() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         println!("skipped: no systemd-analyze here");
         return;
     }
@@ -20,7 +24,10 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
         let daemon = world.path("bin/rolecalld");
         let file = world.path("rolecalld.service");
         let unit = unit.replace("/usr/bin/rolecalld", daemon.to_str().unwrap());
-        File::create(&file).unwrap().write_all(unit.as_bytes()).unwrap();
+        File::create(&file)
+            .unwrap()
+            .write_all(unit.as_bytes())
+            .unwrap();
         let mut command = world.command("systemd-analyze");
         run(command.args(["--user", "verify", "--man=no"]).arg(&file))
     };
@@ -36,8 +43,13 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 fn launchd_can_read_the_agent() {
     let plist = read("launchd/com.github.rolecall.rolecalld.plist");
     let finished = run(Command::new("python3")
-        .args(["-c", "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))"])
-        .arg(rolecall_tests::generated::root().join("launchd/com.github.rolecall.rolecalld.plist")));
+        .args([
+            "-c",
+            "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))",
+        ])
+        .arg(
+            rolecall_tests::generated::root().join("launchd/com.github.rolecall.rolecalld.plist"),
+        ));
     let agent: serde_json::Value = finished.json();
     assert_eq!(agent["Label"], "com.github.rolecall.rolecalld");
     assert_eq!(agent["ProgramArguments"][0], "/usr/local/bin/rolecalld");

@@ -8,7 +8,14 @@ use rolecall_tests::generated::root;
 pub(crate) fn tracked_files() -> Vec<String> {
     let git = Command::new("git")
         // The tests may run as another user than the one the repository belongs to.
-        .args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"])
+        .args([
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+        ])
         .arg("--exclude-standard")
         .current_dir(root())
         .output();
@@ -75,14 +82,19 @@ fn no_file_speaks_of_what_only_its_author_has() {
 #[test]
 fn every_rule_that_is_cited_exists() {
     let architecture = super::read("docs/architecture.md");
-    let (_, rules) = architecture.split_once("## Rules that do not bend").unwrap();
+    let (_, rules) = architecture
+        .split_once("## Rules that do not bend")
+        .unwrap();
     let mut cited = 0;
     for name in tracked_files() {
         if name == "Cargo.lock" {
             continue;
         }
         let text = std::fs::read_to_string(root().join(&name)).unwrap();
-        for (_, rest) in text.match_indices("DESIGN rule").map(|(at, it)| (at, &text[at + it.len()..])) {
+        for (_, rest) in text
+            .match_indices("DESIGN rule")
+            .map(|(at, it)| (at, &text[at + it.len()..]))
+        {
             // `rule 4`, `rules 4 and 5`: the first is enough.
             let digits: String = rest
                 .trim_start_matches('s')
