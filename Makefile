@@ -4,7 +4,7 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo prepare test bench soak docs lint release install uninstall
+.PHONY: help demo prepare test bench docs lint release install uninstall
 
 help:
 	@echo 'make demo      the main job in a minute, without an AWS account'
@@ -34,7 +34,8 @@ lint:
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 docs:
-	@$(CARGO) run --quiet --locked -p rolecall-tests --bin docs
+	@$(CARGO) build --quiet --locked -p rolecall -p rolecalld -p rolecall-tests --bins
+	@$(TARGET)/debug/docs
 
 release:
 	@$(CARGO) build --locked --release -p rolecalld

@@ -1,7 +1,7 @@
 //! The names of keys: which exist, which define credentials, which are not built yet.
 
 /// Top-level keys of `config.toml`.
-pub(super) const TOP_LEVEL: [&str; 11] = [
+pub const TOP_LEVEL: [&str; 11] = [
     "allow_root",
     "environment",
     "idle_after",
@@ -16,7 +16,7 @@ pub(super) const TOP_LEVEL: [&str; 11] = [
 ];
 
 /// Keys that a role may have and that work.
-const BUILT: [&str; 21] = [
+pub const BUILT: [&str; 21] = [
     "confirm",
     "credential_process",
     "duration_seconds",
@@ -42,7 +42,7 @@ const BUILT: [&str; 21] = [
 
 /// Keys that change how a role's session comes about or who may have it, and are not built yet: a role
 /// that has one is unusable, never served without its rule. With what each stands for.
-pub(super) const NOT_BUILT: [(&str, &str); 15] = [
+pub const NOT_BUILT: [(&str, &str); 15] = [
     ("allow", "a rule on who may have a role"),
     ("credential_source", "credential_source"),
     ("doors", "a rule on the doors of a role"),
@@ -62,7 +62,7 @@ pub(super) const NOT_BUILT: [(&str, &str); 15] = [
 
 /// Keys by which a profile without `role_arn` yields a session, in ways that are not built yet. Beside
 /// `role_arn` they are passed over, as the AWS CLI does.
-pub(super) const OTHER_SOURCES: [(&str, &str); 5] = [
+pub const OTHER_SOURCES: [(&str, &str); 5] = [
     ("sso_session", "IAM Identity Center"),
     ("sso_start_url", "IAM Identity Center"),
     ("sso_account_id", "IAM Identity Center"),

@@ -70,7 +70,7 @@ mod environment;
 mod exec;
 mod file;
 mod index;
-mod keys;
+pub mod keys;
 mod load;
 mod problem;
 mod resolve;
