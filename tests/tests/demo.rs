@@ -1,5 +1,7 @@
 //! `make demo` does what it shows (it checks that itself), and leaves nothing behind whatever happens.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

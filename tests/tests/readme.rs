@@ -3,6 +3,8 @@
 //! Its `ini` block becomes `~/.aws/config`, its `toml` block is added to `config.toml`, and every command
 //! of its `console` blocks is run, in order. A command this test does not know fails it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -57,15 +59,6 @@ impl Newcomer {
         command
     }
 
-    fn has_the_role(&self, command: &mut Command) {
-        let answer: serde_json::Value = run(command).json();
-        let arn = answer["arn"].as_str().unwrap_or_default();
-        assert!(
-            arn.starts_with("arn:aws:sts::123456789012:assumed-role/dev/"),
-            "{command:?}: {answer}"
-        );
-    }
-
     fn types(&mut self, line: &str) {
         match line {
             "rolecall setup" => {
@@ -87,9 +80,9 @@ impl Newcomer {
                     shown.ok()
                 );
             }
-            "rolecall exec dev -- terraform apply" => self.has_the_role(&mut self.shell(line)),
+            "rolecall exec dev -- terraform apply" => has_the_role(&mut self.shell(line)),
             r#"eval "$(rolecall env dev)""# => {
-                self.has_the_role(&mut self.shell(&format!("{line}; sdk-rust identity")));
+                has_the_role(&mut self.shell(&format!("{line}; sdk-rust identity")));
             }
             "rolecall reload" => {
                 run(&mut self.shell(line)).ok();
@@ -98,7 +91,7 @@ impl Newcomer {
                 let mut command = self.shell(&line.replace(PORT, &self.port));
                 // A test's own precaution, which no newcomer takes.
                 command.env_remove("AWS_EC2_METADATA_DISABLED");
-                self.has_the_role(&mut command);
+                has_the_role(&mut command);
             }
             "rolecall ledger tail" => {
                 let shown = run(&mut self.shell(line));
@@ -162,6 +155,16 @@ impl Newcomer {
             "not signed with a session of AWS's: {head:#?}"
         );
     }
+}
+
+#[track_caller]
+fn has_the_role(command: &mut Command) {
+    let answer: serde_json::Value = run(command).json();
+    let arn = answer["arn"].as_str().unwrap_or_default();
+    assert!(
+        arn.starts_with("arn:aws:sts::123456789012:assumed-role/dev/"),
+        "{command:?}: {answer}"
+    );
 }
 
 #[test]
