@@ -142,8 +142,8 @@ fn every_key_the_reader_knows_is_documented_and_no_other() {
 /// A value for each key of the table "Roles", with what it needs beside it.
 fn sample(key: &str) -> &'static str {
     match key {
-        "role_arn" => "",
-        "source_profile" => "",
+        // Every role of this test has them.
+        "role_arn" | "source_profile" => "",
         "external_id" => "external_id = \"pin-4711\"",
         "duration_seconds" => "duration_seconds = 900",
         "role_session_name" => "role_session_name = \"alice\"",

@@ -1,5 +1,7 @@
 //! What the pages point at is there.
 
+use std::path::Path;
+
 use rolecall_tests::generated::root;
 use rolecall_tests::markdown;
 
@@ -8,7 +10,7 @@ use super::tracked::tracked_files;
 
 fn pages() -> Vec<String> {
     let mut pages = tracked_files();
-    pages.retain(|path| path.ends_with(".md"));
+    pages.retain(|path| Path::new(path).extension() == Some("md".as_ref()));
     assert!(pages.len() > 4, "{pages:?}");
     pages
 }
