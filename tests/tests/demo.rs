@@ -70,7 +70,7 @@ fn every_step_is_as_it_should_be_and_nothing_stays() {
         "$ rolecall process dev\n",
         "$ curl --unix-socket ",
         "/latest/api/token",
-        "$ rolecall exec dev -- deploy-tool",
+        "$ rolecall exec dev -- ",
         "$ rolecall status\n",
         "AWS goes away",
         "AWS is back",

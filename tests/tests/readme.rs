@@ -34,8 +34,10 @@ impl Newcomer {
             world: World::new(),
             port: free_port().to_string(),
         };
-        newcomer.script("bin/terraform", "exec sdk-rust identity");
-        newcomer.script("legacy-app", "exec sdk-rust identity");
+        // They ask once, and stay until the daemon has found who they are.
+        let line = "sleep 0.5 | sdk-rust watch --every 60000";
+        newcomer.script("bin/terraform", line);
+        newcomer.script("legacy-app", line);
         newcomer
             .world
             .write("home/.aws/credentials", &profiles::credentials());
@@ -82,7 +84,7 @@ impl Newcomer {
             }
             "rolecall exec dev -- terraform apply" => has_the_role(&mut self.shell(line)),
             r#"eval "$(rolecall env dev)""# => {
-                has_the_role(&mut self.shell(&format!("{line}; sdk-rust identity")));
+                has_the_role(&mut self.shell(&format!("{line}; terraform apply")));
             }
             "rolecall reload" => {
                 run(&mut self.shell(line)).ok();

@@ -7,9 +7,10 @@ use super::credentials::{Credentials, shorten};
 use super::screen::Screen;
 use crate::harness::{Connection, Endpoint, Request};
 
-/// What stands in for programs of the visitor's: the AWS SDK for Rust as it comes, which asks AWS who it
-/// is.
-const MODERN: &str = "deploy-tool identity";
+/// The AWS SDK for Rust as it comes, in place of programs of the visitor's: each asks AWS who it is. The
+/// one goes on for a second, so that the daemon finds the process behind the connection; it looks after
+/// it has answered.
+const MODERN: &str = "sh -c 'sleep 1 | deploy-tool watch --every 400'";
 const LEGACY: &str = "legacy-app identity";
 
 /// Through the credential_process line that every SDK runs.
