@@ -519,7 +519,7 @@ pub(super) fn problem(code: Code) -> Problem {
 fn role(name: &str, region: Option<&str>) -> Role {
     let call = AssumeRole {
         role_arn: RoleArn::parse("arn:aws:iam::123456789012:role/Dev").unwrap(),
-        duration: Duration::from_secs(3600),
+        duration: Duration::from_hours(1),
         external_id: None,
         session_name: SessionName::Verbatim("me".to_owned()),
         policy: None,
@@ -557,14 +557,14 @@ fn role(name: &str, region: Option<&str>) -> Role {
 }
 
 fn served(access_key_id: &str, now: Now) -> Arc<Served> {
-    let end = now.plus(Duration::from_secs(3540));
+    let end = now.plus(Duration::from_mins(59));
     Arc::new(Served {
         session: Session {
             access_key_id: access_key_id.to_owned(),
             secret_access_key: Secret::new("secret"),
             session_token: Secret::new("token"),
             issued: now,
-            expires: now.wall.plus(Duration::from_secs(3600)),
+            expires: now.wall.plus(Duration::from_hours(1)),
             origin: Origin {
                 account: "123456789012".to_owned(),
                 arn: "arn:aws:sts::123456789012:assumed-role/Dev/me".to_owned(),

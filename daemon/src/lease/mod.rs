@@ -12,6 +12,7 @@ mod watch;
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,9 @@ type TokenHash = [u8; 32];
 
 /// A standing reader of a role; ends when dropped.
 pub type Pin = Box<dyn Any + Send + Sync>;
+
+/// Makes a standing reader of the role named, if there is such a role.
+pub type MakePin = dyn Fn(&str) -> Option<Pin> + Send + Sync;
 
 /// One lease.
 #[expect(missing_debug_implementations, reason = "holds a standing reader")]
@@ -104,8 +108,8 @@ pub struct Tools {
     pub processes: Arc<dyn Processes>,
     /// Writes to the ledger.
     pub note: Arc<dyn Fn(Record) + Send + Sync>,
-    /// Makes a standing reader of a role, if there is such a role.
-    pub pin: Arc<dyn Fn(&str) -> Option<Pin> + Send + Sync>,
+    /// Makes standing readers.
+    pub pin: Arc<MakePin>,
     /// Names this boot.
     pub boot_id: String,
     /// Where leases are remembered.
@@ -216,7 +220,15 @@ impl Leases {
     }
 
     /// Makes a lease, on disk before it is answered. The second value is its token, which is kept nowhere.
+    ///
+    /// Goes on to its end even if nobody waits for it any more: a lease that is in force is also written
+    /// down and watched.
     pub async fn create(&self, wanted: Wanted) -> io::Result<(Arc<Lease>, Zeroizing<String>)> {
+        let leases = self.clone();
+        unhurt(async move { leases.make(wanted).await }).await
+    }
+
+    async fn make(&self, wanted: Wanted) -> io::Result<(Arc<Lease>, Zeroizing<String>)> {
         let tools = &self.0.tools;
         let token = new_token(&*tools.random);
         let lease = Arc::new(Lease {
@@ -239,7 +251,8 @@ impl Leases {
                 .store(Arc::new(self.0.table.load().with(&lease)));
         }
         if let Err(error) = self.save().await {
-            self.end(&lease.id, "it could not be written down").await?;
+            self.cease(&lease.id, "it could not be written down")
+                .await?;
             return Err(error);
         }
         (tools.note)(Record {
@@ -256,7 +269,13 @@ impl Leases {
     }
 
     /// Ends a lease: its token opens nothing from now on, its files are removed. False if there is none.
-    pub async fn end(&self, id: &str, why: &str) -> io::Result<bool> {
+    /// Goes on to its end even if nobody waits for it any more.
+    pub async fn end(&self, id: &str, why: &'static str) -> io::Result<bool> {
+        let (leases, id) = (self.clone(), id.to_owned());
+        unhurt(async move { leases.cease(&id, why).await }).await
+    }
+
+    async fn cease(&self, id: &str, why: &str) -> io::Result<bool> {
         let lease = {
             let _changing = self.0.changing.lock().await;
             let Some((table, lease)) = self.0.table.load().without(id) else {
@@ -333,6 +352,16 @@ impl Leases {
     }
 }
 
+/// Runs to the end, whatever becomes of whoever waits: a request's future is dropped when its
+/// connection is.
+async fn unhurt<T: Send + 'static>(
+    work: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 /// Runs what syncs files, so that readers do not wait for a disk.
 async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -355,11 +384,17 @@ fn new_token(random: &dyn Random) -> Zeroizing<String> {
     Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes))
 }
 
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn new_id(random: &dyn Random) -> String {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     format!("{:016x}", u64::from_le_bytes(bytes))
 }
-
-#[cfg(test)]
-mod tests;

@@ -291,12 +291,11 @@ async fn head_is_get_without_its_body() {
 #[tokio::test]
 async fn slow_heads_and_idle_connections_are_closed_in_their_time() {
     let rig = Rig::with(SHORT, 1024, Some(UID)).await;
-    let started = tokio::time::Instant::now;
     #[expect(
         clippy::disallowed_methods,
         reason = "measures the server's timers from outside"
     )]
-    let since = started();
+    let since = tokio::time::Instant::now();
 
     let mut silent = rig.connect().await;
     let mut slow = rig.connect().await;
