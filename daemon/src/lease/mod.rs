@@ -8,84 +8,38 @@ pub mod files;
 pub mod private;
 pub mod scope;
 mod store;
+mod table;
+mod token;
 mod watch;
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rolecall::api::LeaseStatus;
 use zeroize::Zeroizing;
 
-use crate::clock::{SharedClock, Timestamp};
+use crate::clock::SharedClock;
 use crate::config::ExecFiles;
 use crate::ledger::{Event, Record};
 use crate::peer::{Consumer, Peer};
 use crate::recipe::RoleName;
-use crate::secrets::{Random, SharedRandom};
+use crate::secrets::SharedRandom;
 use files::Files;
 use scope::{Processes, Scope};
 use store::Store;
-
-/// SHA-256 of a lease's token.
-type TokenHash = [u8; 32];
+pub use table::Lease;
+use table::Table;
+pub(crate) use token::hex;
+use token::{hash, new_id, new_token};
 
 /// A standing reader of a role; ends when dropped.
 pub type Pin = Box<dyn Any + Send + Sync>;
 
 /// Makes a standing reader of the role named, if there is such a role.
 pub type MakePin = dyn Fn(&str) -> Option<Pin> + Send + Sync;
-
-/// One lease.
-#[expect(missing_debug_implementations, reason = "holds a standing reader")]
-pub struct Lease {
-    id: String,
-    role: String,
-    slug: String,
-    scope: Scope,
-    created: Timestamp,
-    reason: Option<String>,
-    token: TokenHash,
-    pin: Mutex<Option<Pin>>,
-}
-
-impl Lease {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Its role's name.
-    pub fn role(&self) -> &str {
-        &self.role
-    }
-
-    /// Who it is bound to.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn pin(&self, pin: Option<Pin>) {
-        *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = pin;
-    }
-
-    fn status(&self) -> LeaseStatus {
-        LeaseStatus {
-            id: self.id.clone(),
-            role: self.role.clone(),
-            scope: self.scope.to_string(),
-            created: self.created.to_string(),
-            ends: None,
-        }
-    }
-}
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,28 +102,6 @@ struct Inner {
     /// Held while the table is replaced and while it is written, so that the file is never older than
     /// the last change that was answered.
     changing: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone, Default)]
-struct Table {
-    by_token: HashMap<TokenHash, Arc<Lease>>,
-    by_id: BTreeMap<String, Arc<Lease>>,
-}
-
-impl Table {
-    fn with(&self, lease: &Arc<Lease>) -> Self {
-        let mut table = self.clone();
-        table.by_token.insert(lease.token, Arc::clone(lease));
-        table.by_id.insert(lease.id.clone(), Arc::clone(lease));
-        table
-    }
-
-    fn without(&self, id: &str) -> Option<(Self, Arc<Lease>)> {
-        let mut table = self.clone();
-        let lease = table.by_id.remove(id)?;
-        table.by_token.remove(&lease.token);
-        Some((table, lease))
-    }
 }
 
 impl Leases {
@@ -369,32 +301,4 @@ async fn off_the_runtime<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
-}
-
-fn hash(token: &[u8]) -> TokenHash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, token).as_ref());
-    hash
-}
-
-/// 256 random bits in characters that every SDK passes on (clients.md section 2).
-fn new_token(random: &dyn Random) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    random.fill(&mut *bytes);
-    Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes))
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn new_id(random: &dyn Random) -> String {
-    let mut bytes = [0; 8];
-    random.fill(&mut bytes);
-    format!("{:016x}", u64::from_le_bytes(bytes))
 }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
-use super::{Lease, TokenHash, hex, private};
+use super::token::TokenHash;
+use super::{Lease, hex, private};
 use crate::clock::Timestamp;
 use crate::recipe::RoleName;
 use crate::secrets::Random;
