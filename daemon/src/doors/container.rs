@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
-use super::needs::{RoleInForce, Roles};
+use super::needs::{RoleInForce, Roles, obtain};
 use super::records::Records;
 use super::server::Handler;
 use super::target;
@@ -113,10 +113,11 @@ impl Handler for Container {
             return credentials(&served).into();
         }
         let (visitor, records) = (Arc::clone(visitor), Arc::clone(&self.records));
+        let roles = Arc::clone(&self.roles);
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
-            match role.wait(WAIT).await {
-                Ok(served) => {
+            match obtain(&*roles, &*clock, role, WAIT).await {
+                Ok((role, served)) => {
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)

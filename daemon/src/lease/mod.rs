@@ -38,8 +38,9 @@ use token::{hash, new_id, new_token};
 /// A standing reader of a role; ends when dropped.
 pub type Pin = Box<dyn Any + Send + Sync>;
 
-/// Makes a standing reader of the role named, if there is such a role.
-pub type MakePin = dyn Fn(&str) -> Option<Pin> + Send + Sync;
+/// Makes a standing reader of the role of that name, whether or not there is such a role now: a reload may
+/// bring it back.
+pub type MakePin = dyn Fn(&str) -> Pin + Send + Sync;
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,14 +107,14 @@ struct Inner {
 
 impl Leases {
     /// Restores the leases whose processes still live, with a standing reader each, and removes what the
-    /// others left. Must run inside the runtime, after the roles are in force.
+    /// others left. Must run inside the runtime.
     pub async fn open(tools: Tools) -> io::Result<Self> {
         let files = Files::open(&tools.runtime_directory)?;
         let store = Store::new(&tools.state_directory);
         let (mut table, mut ended) = (Table::default(), Vec::new());
         for lease in store.load()? {
             if lease.scope.is_alive(&tools.boot_id, &*tools.processes) {
-                lease.pin((tools.pin)(&lease.role));
+                lease.pin(Some((tools.pin)(&lease.role)));
                 table = table.with(&Arc::new(lease));
             } else {
                 ended.push(lease);
@@ -171,7 +172,7 @@ impl Leases {
             created: tools.clock.now().wall,
             reason: wanted.reason,
             token: hash(token.as_bytes()),
-            pin: Mutex::new((tools.pin)(wanted.role.as_str())),
+            pin: Mutex::new(Some((tools.pin)(wanted.role.as_str()))),
         });
         let (files, id) = (self.0.files.clone(), lease.id.clone());
         let (contents, copy) = (wanted.files, token.clone());
@@ -228,13 +229,6 @@ impl Leases {
     pub fn list(&self) -> Vec<LeaseStatus> {
         let table = self.0.table.load();
         table.by_id.values().map(|lease| lease.status()).collect()
-    }
-
-    /// Makes new standing readers: to be called when other roles are in force.
-    pub fn pin_again(&self) {
-        for lease in self.0.table.load().by_id.values() {
-            lease.pin((self.0.tools.pin)(&lease.role));
-        }
     }
 
     /// The paths of a lease's files.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::metrics::Metrics;
-use super::needs::{Roles, Witness};
+use super::needs::Witness;
 use super::records::Records;
 use super::server::Common;
 use super::visitor::Admittance;
@@ -85,13 +85,16 @@ impl World {
     }
 
     pub(super) async fn leases(&self) -> Leases {
-        let (witness, roles) = (self.witness.clone(), self.roles.clone());
+        let (witness, pins) = (self.witness.clone(), self.dev.pins.clone());
         Leases::open(lease::Tools {
             clock: Arc::new(self.clock.clone()),
             random: Arc::new(crate::secrets::OsRandom::default()),
             processes: self.processes.clone(),
             note: Arc::new(move |record| witness.note(record)),
-            pin: Arc::new(move |name| Some(Roles::role(&*roles, name)?.pin())),
+            pin: Arc::new(move |name| {
+                assert_eq!(name, "dev");
+                role::pin(&pins)
+            }),
             boot_id: "boot-a".to_owned(),
             state_directory: self.place.path().join("state"),
             runtime_directory: self.place.path().join("run"),

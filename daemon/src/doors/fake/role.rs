@@ -1,6 +1,5 @@
 //! Roles that have whatever session they are given.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,7 @@ use super::super::needs::{RoleInForce, Roles};
 use super::START;
 use crate::clock::{BoxFuture, Now};
 use crate::keeper::NoSession;
+use crate::lease::Pin;
 use crate::recipe::fingerprint::Fingerprint;
 use crate::recipe::{
     AssumeRole, Call, Recipe, Role, RoleArn, RoleName, SessionName, Source, StaticKeys, Step,
@@ -31,6 +31,12 @@ pub(in super::super) struct FakeRole {
 }
 
 struct FakePin(Arc<AtomicUsize>);
+
+/// A standing reader, counted.
+pub(in super::super) fn pin(pins: &Arc<AtomicUsize>) -> Pin {
+    pins.fetch_add(1, Ordering::Relaxed);
+    Box::new(FakePin(Arc::clone(pins)))
+}
 
 impl Drop for FakePin {
     fn drop(&mut self) {
@@ -104,11 +110,6 @@ impl RoleInForce for FakeRole {
             consumers: Vec::new(),
             notes: Vec::new(),
         }
-    }
-
-    fn pin(&self) -> Box<dyn Any + Send + Sync> {
-        self.pins.fetch_add(1, Ordering::Relaxed);
-        Box::new(FakePin(Arc::clone(&self.pins)))
     }
 }
 

@@ -228,18 +228,6 @@ async fn where_the_kernel_does_not_tell_the_process_is_looked_at() {
     until(|| leases.list().is_empty()).await;
 }
 
-#[tokio::test]
-async fn new_roles_get_new_standing_readers() {
-    let world = World::new();
-    let leases = world.leases().await;
-    leases.create(wanted(41)).await.unwrap();
-    let replaced = super::super::fake::FakeRole::new("dev", None);
-    world.roles.add(&replaced);
-    leases.pin_again();
-    assert_eq!(world.dev.pins.load(Ordering::Relaxed), 0);
-    assert_eq!(replaced.pins.load(Ordering::Relaxed), 1);
-}
-
 #[test]
 fn a_scope_is_the_asker_s_own() {
     let processes = FakeProcesses::default();

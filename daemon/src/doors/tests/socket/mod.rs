@@ -111,6 +111,24 @@ async fn a_cold_role_is_waited_for_as_long_as_the_request_says() {
     assert_eq!(asked, [51, 55, 0].map(Duration::from_secs));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_role_that_a_reload_replaced_meanwhile_is_asked_anew() {
+    let rig = Rig::new().await;
+    *rig.world.dev.held.lock().unwrap() = None;
+    *rig.world.dev.waits.lock().unwrap() = Ok(Duration::from_secs(30));
+    let successor = FakeRole::new("dev", None);
+    *successor.waits.lock().unwrap() = Ok(Duration::ZERO);
+    let reload = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.world.roles.add(&successor);
+        rig.world.clock.advance(Duration::from_secs(4));
+    };
+    let (taken, ()) = tokio::join!(rig.get("/v1/credentials/dev?wait=10"), reload);
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    let asked = successor.asked_to_wait.lock().unwrap().clone();
+    assert_eq!(asked, [Duration::from_secs(6)]);
+}
+
 #[tokio::test]
 async fn without_a_session_answers_are_the_table_s() {
     let rig = Rig::new().await;
@@ -264,8 +282,11 @@ async fn metrics_are_prometheus_text() {
         .metrics
         .refused(rolecall::api::Door::Imds, "guard");
     let line = r#"{"v":1,"event":"issued","role":"dev,prod"}"#;
-    rig.world.metrics.recorded(line);
-    rig.world.metrics.recorded("not json");
+    let (news, receiver) = tokio::sync::broadcast::channel(4);
+    news.send(line.into()).unwrap();
+    news.send("not json".into()).unwrap();
+    drop(news);
+    rig.world.metrics.clone().follow(receiver).await;
     let taken = rig.get("/v1/metrics").await;
     for line in [
         r#"rolecall_refusals_total{door="imds",rule="guard"} 1"#,
