@@ -139,7 +139,6 @@ impl ConnectionService {
 
     fn refuse(&self, rule: &'static str, refusal: &Refusal) -> Response {
         let now = self.common.clock.now();
-        self.common.metrics.refused(self.handler.door(), rule);
         self.common
             .records
             .refused(&self.visitor, rule, refusal.reason, now);

@@ -135,6 +135,7 @@ impl Server {
     }
 
     async fn accept_all(&self, drain: &watch::Receiver<bool>) {
+        let mut quiet_until = Duration::ZERO;
         loop {
             let accepted = match &self.listener {
                 Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
@@ -154,7 +155,7 @@ impl Server {
                 }),
             };
             if let Err(error) = accepted {
-                self.accept_failed(&error).await;
+                self.accept_failed(&error, &mut quiet_until).await;
             }
         }
     }
@@ -168,6 +169,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Some(admitted) = self.connections.admit() else {
+            self.common.metrics.refused(self.handler.door(), "full");
             return;
         };
         let admittance = *self.common.admittance.borrow();
@@ -189,8 +191,8 @@ impl Server {
     }
 
     /// A connection that its peer gave up is none of our business; where file descriptors or memory are
-    /// short, the longest idle connection goes, and the loop rests so as not to spin.
-    async fn accept_failed(&self, error: &io::Error) {
+    /// short, the longest idle connection goes, and the loop rests so as not to spin. Said once a minute.
+    async fn accept_failed(&self, error: &io::Error, quiet_until: &mut Duration) {
         use rustix::io::Errno;
         let errno = Errno::from_io_error(error);
         if matches!(
@@ -199,8 +201,11 @@ impl Server {
         ) {
             return;
         }
-        let door = self.handler.door();
-        tracing::warn!(?door, %error, "accepting a connection failed");
+        let boot = self.common.clock.now().boot;
+        if boot >= *quiet_until {
+            *quiet_until = boot + Duration::from_mins(1);
+            tracing::warn!(door = ?self.handler.door(), %error, "accepting a connection failed");
+        }
         let shed = self.connections.shed();
         sleep(Duration::from_millis(if shed { 10 } else { 50 })).await;
     }

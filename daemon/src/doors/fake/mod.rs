@@ -53,7 +53,8 @@ impl World {
     pub(super) fn new() -> Self {
         let witness = Arc::new(FakeWitness::default());
         let whois = FakeWhoIs::new(Some(UID));
-        let (records, task) = Records::new(witness.clone(), whois.clone());
+        let metrics = Metrics::new(START.wall);
+        let (records, task) = Records::new(witness.clone(), whois.clone(), metrics.clone());
         tokio::spawn(task);
         let roles = Arc::new(FakeRoles::default());
         let dev = FakeRole::new("dev", Some("eu-central-1"));
@@ -66,7 +67,7 @@ impl World {
             witness,
             whois,
             records,
-            metrics: Metrics::new(START.wall),
+            metrics,
             control: Arc::default(),
             processes: Arc::default(),
             place: tempfile::tempdir().unwrap(),
