@@ -2,6 +2,7 @@
 
 mod life;
 mod refused;
+mod scarce;
 mod strict;
 
 use std::net::{Ipv4Addr, SocketAddr};
