@@ -18,11 +18,13 @@ pub(super) fn hash(token: &[u8]) -> TokenHash {
     hash
 }
 
-/// 256 random bits in characters that every SDK passes on (clients.md section 2).
+/// 256 random bits in characters that every SDK passes on (clients.md section 2). The word in front tells
+/// whoever finds one what it is, and keeps it from beginning like an option, with `-`.
 pub(super) fn new_token(random: &dyn Random) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; 32]);
     random.fill(&mut *bytes);
-    Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes))
+    let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
+    Zeroizing::new(format!("rolecall_{}", *encoded))
 }
 
 /// Lower-case hexadecimal.
