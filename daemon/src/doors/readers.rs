@@ -62,6 +62,7 @@ impl Readers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Process;
 
     fn process(pid: u32, exe: &str, script: Option<&str>) -> Consumer {
         Consumer {
