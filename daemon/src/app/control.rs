@@ -13,6 +13,7 @@ use super::notify;
 use crate::clock::BoxFuture;
 use crate::config::{self, ExecFiles};
 use crate::doors::needs::{Control, RoleInForce};
+use crate::issue::sts::Sts;
 use crate::keeper::{Freshen, Keepers};
 use crate::session::Served;
 
@@ -23,6 +24,8 @@ pub struct Daemon {
     pub configuration: Arc<Configuration>,
     /// Every role's keeper.
     pub keepers: Keepers,
+    /// The caller of AWS, for what it learnt of the clock.
+    pub sts: Arc<Sts>,
     /// IMDS listeners; None for `--once`.
     pub listeners: Option<Arc<Listeners>>,
     /// The socket and the container door.
@@ -80,7 +83,13 @@ impl Control for Daemon {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec!["sessions are kept in memory only: a restart of the daemon asks AWS again".to_owned()]
+        let off = self.sts.skew_millis() / 1000;
+        let note = format!(
+            "this computer's clock is {} s {} AWS's; calls are signed with AWS's time",
+            off.abs(),
+            if off > 0 { "behind" } else { "ahead of" }
+        );
+        Vec::from_iter((off != 0).then_some(note))
     }
 
     fn identity(

@@ -211,7 +211,7 @@ async fn serve(
         ledger: ledger.clone(),
         logging: (!options.once).then(|| logging.clone()),
         in_force: {
-            let environment = environment.clone();
+            let (environment, sts) = (environment.clone(), Arc::clone(&sts));
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
                 sts.set_network(network(&environment, Some(settings)));
                 admit.send_replace(Admittance {
@@ -275,6 +275,7 @@ async fn serve(
     let daemon = Arc::new(Daemon {
         configuration: Arc::clone(&configuration),
         keepers: keepers.clone(),
+        sts: Arc::clone(&sts),
         listeners: listeners.clone(),
         doors,
     });

@@ -17,9 +17,10 @@ use tokio::sync::broadcast::error::RecvError;
 use super::connections::Connections;
 use crate::clock::Timestamp;
 
-/// Statuses that doors answer with; others are counted as `0`.
-const STATUSES: [u16; 17] = [
-    0, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 414, 431, 502, 503,
+/// Statuses that doors answer with; the first stands for all others.
+const STATUSES: [&str; 16] = [
+    "other", "200", "201", "204", "400", "401", "403", "404", "405", "408", "409", "413", "414",
+    "431", "502", "503",
 ];
 
 const DOORS: [Door; 3] = [Door::Container, Door::Imds, Door::Socket];
@@ -41,7 +42,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabels {
     door: &'static str,
-    status: u16,
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -129,7 +130,7 @@ impl Metrics {
     pub fn answered(&self, door: Door, status: StatusCode) {
         let status = STATUSES
             .iter()
-            .position(|&known| known == status.as_u16())
+            .position(|&known| known == status.as_str())
             .unwrap_or(0);
         self.answers[door_index(door)][status].inc();
     }

@@ -55,16 +55,14 @@ async fn who_waits_while_a_reload_changes_the_role_is_told_at_once() {
     let world = World::new();
     world.apply(vec![role("dev", &["dev"])]);
     *world.files.next.lock().unwrap() = Some(vec![role("dev", &["moved"])]);
-    let served = world
-        .keepers
-        .role("dev")
-        .unwrap()
-        .wait(HOUR)
-        .await
-        .ok()
-        .unwrap();
-    assert!(served.session.origin.role_arn.ends_with("role/moved"));
+    let retired = world.keepers.role("dev").unwrap();
+    assert!(matches!(
+        retired.wait(HOUR).await,
+        Err(NoSession::NotReady(_))
+    ));
     let entry = world.keepers.role("dev").unwrap();
+    let served = entry.wait(HOUR).await.ok().unwrap();
+    assert!(served.session.origin.role_arn.ends_with("role/moved"));
     assert_eq!(entry.status(world.now()).recipe, "base → moved 1h");
     assert_eq!(world.aws.calls(), 1, "the old recipe was not used");
 }
