@@ -22,8 +22,12 @@ pub struct Targets {
     /// The log filter.
     pub logging: Option<Logging>,
     /// Called with the listeners and settings now in force.
-    pub in_force: Arc<dyn Fn(&Settings, &[ImdsListener]) + Send + Sync>,
+    /// Told of what else changed.
+    pub in_force: InForce,
 }
+
+/// Told of the settings and listeners now in force.
+pub type InForce = Arc<dyn Fn(&Settings, &[ImdsListener]) + Send + Sync>;
 
 /// The configuration in force. One a daemon.
 #[expect(missing_debug_implementations, reason = "roles hold keys")]

@@ -75,7 +75,7 @@ impl Paths {
         } else {
             under_home(&None, "XDG_STATE_HOME", ".local/state", "--state-dir")?.join("rolecall")
         };
-        let socket = rolecall::path::socket(options.socket.clone(), uid, &variable);
+        let socket = rolecall::path::socket(options.socket.clone(), uid, variable);
         let socket = std::path::absolute(&socket).unwrap_or(socket);
         let runtime = socket
             .parent()

@@ -43,7 +43,7 @@ use crate::sys::host;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long `--once` serves.
-const ONCE: Duration = Duration::from_secs(60);
+const ONCE: Duration = Duration::from_mins(1);
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
