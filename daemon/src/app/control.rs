@@ -13,6 +13,7 @@ use super::notify;
 use crate::clock::BoxFuture;
 use crate::config::{self, ExecFiles};
 use crate::doors::needs::{Control, RoleInForce};
+use crate::issue::sts::Sts;
 use crate::keeper::{Freshen, Keepers};
 use crate::session::Served;
 
@@ -23,6 +24,8 @@ pub struct Daemon {
     pub configuration: Arc<Configuration>,
     /// Every role's keeper.
     pub keepers: Keepers,
+    /// The caller of AWS, for what it learnt of the clock.
+    pub sts: Arc<Sts>,
     /// IMDS listeners; None for `--once`.
     pub listeners: Option<Arc<Listeners>>,
     /// The socket and the container door.
@@ -33,7 +36,10 @@ impl Daemon {
     /// One line for the service manager: how many roles there are.
     pub fn summary(&self) -> String {
         let roles = self.keepers.roles();
-        let usable = roles.iter().filter(|entry| entry.role.recipe.is_ok()).count();
+        let usable = roles
+            .iter()
+            .filter(|entry| entry.role.recipe.is_ok())
+            .count();
         match roles.len() - usable {
             0 => format!("serving {usable} roles"),
             unusable => format!("serving {usable} roles, {unusable} unusable"),
@@ -77,9 +83,13 @@ impl Control for Daemon {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec![
-            "sessions are kept in memory only: a restart of the daemon asks AWS again".to_owned(),
-        ]
+        let off = self.sts.skew_millis() / 1000;
+        let note = format!(
+            "this computer's clock is {} s {} AWS's; calls are signed with AWS's time",
+            off.abs(),
+            if off > 0 { "behind" } else { "ahead of" }
+        );
+        Vec::from_iter((off != 0).then_some(note))
     }
 
     fn identity(
@@ -97,14 +107,24 @@ impl Control for Daemon {
                     hint: None,
                 });
             };
-            let (account, arn, user_id) =
-                entry.identity(&session).await.map_err(|error| error.problem().clone())?;
-            Ok(Identity { role: name, account, arn, user_id })
+            let (account, arn, user_id) = entry
+                .identity(&session)
+                .await
+                .map_err(|error| error.problem().clone())?;
+            Ok(Identity {
+                role: name,
+                account,
+                arn,
+                user_id,
+            })
         })
     }
 
     fn doors(&self) -> Vec<DoorStatus> {
-        let imds = self.listeners.iter().flat_map(|listeners| listeners.status());
+        let imds = self
+            .listeners
+            .iter()
+            .flat_map(|listeners| listeners.status());
         self.doors.iter().cloned().chain(imds).collect()
     }
 }

@@ -250,13 +250,13 @@ impl ConfigToml {
                 ),
             )
         })?;
-        // The instance's own address is not loopback, but exists only where someone put it.
+        // The one loopback form every SDK takes, and the instance's own address, which exists only where someone put it.
         let instance = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
-        if !listen.ip().is_loopback() && listen.ip() != instance {
+        if listen.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) && listen.ip() != instance {
             return Err(Fault::mistake(
                 listen_place,
                 format!(
-                    "expected a loopback address or 169.254.169.254, found {}",
+                    "expected 127.0.0.1 or 169.254.169.254, found {}",
                     listen.ip()
                 ),
             )

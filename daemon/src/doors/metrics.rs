@@ -11,13 +11,16 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use rolecall::api::{Door, RoleStatus};
 use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::connections::Connections;
 use crate::clock::Timestamp;
 
-/// Statuses that doors answer with; others are counted as `0`.
-const STATUSES: [u16; 17] = [
-    0, 200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 414, 431, 502, 503,
+/// Statuses that doors answer with; the first stands for all others.
+const STATUSES: [&str; 16] = [
+    "other", "200", "201", "204", "400", "401", "403", "404", "405", "408", "409", "413", "414",
+    "431", "502", "503",
 ];
 
 const DOORS: [Door; 3] = [Door::Container, Door::Imds, Door::Socket];
@@ -39,7 +42,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabels {
     door: &'static str,
-    status: u16,
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -127,7 +130,7 @@ impl Metrics {
     pub fn answered(&self, door: Door, status: StatusCode) {
         let status = STATUSES
             .iter()
-            .position(|&known| known == status.as_u16())
+            .position(|&known| known == status.as_str())
             .unwrap_or(0);
         self.answers[door_index(door)][status].inc();
     }
@@ -140,8 +143,19 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts the records of `news` until the ledger closes. Records missed in a flood are not counted.
+    pub async fn follow(self: Arc<Self>, mut news: broadcast::Receiver<Arc<str>>) {
+        loop {
+            match news.recv().await {
+                Ok(line) => self.recorded(&line),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
     /// A record went into the ledger: attempts and their ends are counted.
-    pub fn recorded(&self, line: &str) {
+    fn recorded(&self, line: &str) {
         let Ok(seen) = serde_json::from_str::<Seen>(line) else {
             return;
         };

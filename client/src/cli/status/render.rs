@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use rolecall::api::{ConsumerStatus, Door, RoleState, RoleStatus, SessionStatus, Status};
+use rolecall::api::{
+    ConfigProblem, ConsumerStatus, Door, RoleState, RoleStatus, SessionStatus, Severity, Status,
+};
 
 use crate::cli::table::{Cell, Table};
 use crate::cli::{escape, problems, time};
@@ -44,8 +46,19 @@ pub(super) fn render(status: &Status, now: i64, width: Option<usize>) -> String 
             );
         }
     }
-    if !status.config.problems.is_empty() || !status.config.current {
-        let mut lines = problems::render(&status.config.problems);
+    // A role that cannot work says why where it stands.
+    let elsewhere = |problem: &&ConfigProblem| {
+        problem.role.is_none() || !status.config.current || problem.severity == Severity::Error
+    };
+    let problems: Vec<ConfigProblem> = status
+        .config
+        .problems
+        .iter()
+        .filter(elsewhere)
+        .cloned()
+        .collect();
+    if !problems.is_empty() || !status.config.current {
+        let mut lines = problems::render(&problems);
         if !status.config.current {
             lines.push_str("an older configuration stays in force until this is mended\n");
         }

@@ -14,7 +14,7 @@ fn problems(toml: &str) -> String {
 #[test]
 fn the_top_level_keys_are_read() {
     let home = Home::new(
-        "idle_after = \"90m\"\nlog = \"warn,rolecalld=debug\"\nledger_on_error = \"refuse\"\nallow_root = true\n[environment]\nHTTPS_PROXY = \"http://proxy:3128\"\n[[imds]]\nlisten = \"127.0.0.1:1690\"\nrole = \"dev\"\n[[imds]]\nlisten = \"[::1]:1690\"\nrole = \"dev\"\n[[imds]]\nlisten = \"169.254.169.254:80\"\nrole = \"dev\"",
+        "idle_after = \"90m\"\nlog = \"warn,rolecalld=debug\"\nledger_on_error = \"refuse\"\nallow_root = true\n[environment]\nHTTPS_PROXY = \"http://proxy:3128\"\n[[imds]]\nlisten = \"127.0.0.1:1690\"\nrole = \"dev\"\n[[imds]]\nlisten = \"127.0.0.1:1691\"\nrole = \"dev\"\n[[imds]]\nlisten = \"169.254.169.254:80\"\nrole = \"dev\"",
         DEV,
         KEYS,
     );
@@ -91,7 +91,7 @@ fn messages_name_file_line_key_what_was_expected_and_what_to_do() {
     E config.toml:1: idle_afer: unknown key "idle_afer" [did you mean idle_after?]
     E config.toml:4: roles.dev.source-profile: unknown key "source-profile" [did you mean source_profile?]
     E config.toml:2: roles."a b".zzz: unknown key "zzz" [known here: confirm, credential_process, duration_seconds, endpoint_url, external_id, ignore_configured_endpoint_urls, keep_fresh, output, policy, policy_arns, region, role_arn, role_session_name, services, session_name, session_tags, source_identity, source_profile, transitive_session_tags, use_dualstack_endpoint, use_fips_endpoint, allow, credential_source, doors, max_age, mfa_max_age, mfa_mode, mfa_process, mfa_serial, mfa_session_duration, saml_process, uid, unit, web_identity_token_file, web_identity_token_process, login_session, sso_session, sso_start_url, sso_account_id, sso_role_name, sso_region]
-    E config.toml:2: imds.listen: expected a loopback address or 169.254.169.254, found 10.0.0.1 [anyone on the network could ask for credentials there]
+    E config.toml:2: imds.listen: expected 127.0.0.1 or 169.254.169.254, found 10.0.0.1 [anyone on the network could ask for credentials there]
     E config.toml:3: imds.role: there is no role "dve", so nothing listens on 127.0.0.1:80 [did you mean dev?]
     E config.toml:1: log: expected a log filter, found "loud" [one of off, error, warn, info, debug, trace; or such as info,rolecalld::keeper=debug]
     E config.toml:2: environment.AWS_ACCESS_KEY_ID: keys do not belong in this file [put them in a profile of ~/.aws/credentials and name it as source_profile]
