@@ -60,12 +60,11 @@ fn end(result: anyhow::Result<u8>) -> ExitCode {
         Ok(status) => return ExitCode::from(status),
         Err(error) => error,
     };
-    let status = if error.is::<Interrupted>() {
-        INTERRUPTED
-    } else {
-        1
-    };
+    if error.is::<Interrupted>() {
+        // Whoever pressed the key knows.
+        return ExitCode::from(INTERRUPTED);
+    }
     // Where even this cannot be written, the status still says it.
     let _ = writeln!(std::io::stderr(), "demo: {error:#}");
-    ExitCode::from(status)
+    ExitCode::FAILURE
 }
