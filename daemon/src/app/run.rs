@@ -147,6 +147,7 @@ async fn serve(
             .unwrap_or_else(|| uid.to_string()),
         host: host::name(),
         freshen: Arc::clone(&configuration) as Arc<dyn Freshen>,
+        keep_fresh: !options.once,
     });
     let roles: Arc<dyn Roles> = Arc::new(keepers.clone());
 

@@ -125,6 +125,13 @@ impl ConnectionService {
         if let Some(refusal) = fault.or_else(|| guard::check(self.site, &head).err()) {
             return self.refuse("guard", &refusal).into();
         }
+        tracing::debug!(
+            door = ?self.handler.door(),
+            uid = self.visitor.uid(),
+            method = %head.method,
+            path = head.uri.path(),
+            "request"
+        );
         if body.is_end_stream() {
             return self.handler.answer(&self.visitor, &head, Bytes::new());
         }
@@ -166,7 +173,9 @@ impl Future for Serving {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         Pin::new(&mut this.answering).poll(cx).map(|mut response| {
-            this.common.metrics.answered(this.door, response.status());
+            let status = response.status();
+            this.common.metrics.answered(this.door, status);
+            tracing::debug!(door = ?this.door, status = status.as_u16(), "answer");
             let busy = this.busy.take();
             if let Body::Events(events) = response.body_mut() {
                 events.busy = busy;

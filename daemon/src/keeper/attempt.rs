@@ -100,6 +100,13 @@ impl Worker {
         };
         self.commit(Event::Attempt, record.clone()).await?;
         self.set_in_flight(Some(record.clone()));
+        tracing::debug!(
+            roles = orders.roles,
+            role_arn = call.role_arn.as_str(),
+            session_name,
+            signed_with = signer.access_key_id,
+            "asking AWS"
+        );
         let result = self
             .tools
             .issuer

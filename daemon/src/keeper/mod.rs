@@ -54,6 +54,8 @@ pub struct Tools {
     pub host: String,
     /// Called before an attempt: reloads the configuration if a file has changed (DESIGN rule 12).
     pub freshen: Arc<dyn Freshen>,
+    /// Whether `keep_fresh` is heeded: a daemon for one question issues nothing unasked.
+    pub keep_fresh: bool,
 }
 
 /// Where attempts and sessions are recorded. A trait, so that keepers can be tested without a disk.

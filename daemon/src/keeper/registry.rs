@@ -186,7 +186,9 @@ impl Registry {
 
     fn set_pins(&self, state: &mut State, table: &Table, now: Now) {
         let mut kept_fresh = std::mem::take(&mut state.kept_fresh);
-        for entry in table.ordered.iter().filter(|entry| entry.role.keep_fresh) {
+        let heeded = self.tools.keep_fresh;
+        let roles = table.ordered.iter();
+        for entry in roles.filter(|entry| heeded && entry.role.keep_fresh) {
             let name = entry.role.name.as_str();
             let slot = kept_fresh
                 .remove(name)

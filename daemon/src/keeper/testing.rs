@@ -295,6 +295,7 @@ impl World {
             user: "alice".into(),
             host: "laptop".into(),
             freshen: files.clone(),
+            keep_fresh: true,
         });
         *files.keepers.lock().unwrap() = Some(keepers.clone());
         Self {

@@ -35,25 +35,27 @@ pub fn of_tcp(_local: SocketAddr, _remote: SocketAddr) -> Option<TcpOwner> {
 ///
 /// Looks among the owner's processes. Of several that share the socket it is the one that started first:
 /// children inherit sockets, parents do not. None if none holds it (any more), or may not be looked into.
+///
+/// New processes are looked at first: who connects, asks and is done is most likely one of them, and must
+/// be met before it closes the connection. Once met it is known, whatever becomes of the connection while
+/// the others are looked at.
 pub fn process_of(owner: TcpOwner) -> Option<Process> {
-    let mut oldest: Option<(Handle, Process)> = None;
-    for handle in pids().filter_map(Handle::open) {
-        if handle.link().uid != owner.uid || !handle.holds_socket(owner.inode) {
-            continue;
-        }
-        let Some(process) = handle.facts() else {
-            continue;
-        };
-        let age = |process: &Process| (process.start_time, process.pid);
-        if oldest
-            .as_ref()
-            .is_none_or(|(_, other)| age(&process) < age(other))
-        {
-            oldest = Some((handle, process));
-        }
+    let mut pids: Vec<u32> = pids().collect();
+    pids.sort_unstable_by(|one, other| other.cmp(one));
+    let age = |process: &Process| (process.start_time, process.pid);
+    pids.into_iter()
+        .filter_map(|pid| holder(pid, owner))
+        .min_by_key(age)
+}
+
+/// The process `pid`, if it is the owner's and holds the socket.
+fn holder(pid: u32, owner: TcpOwner) -> Option<Process> {
+    let handle = Handle::open(pid)?;
+    if handle.link().uid != owner.uid || !handle.holds_socket(owner.inode) {
+        return None;
     }
-    // Still there: else it gave the socket up while we looked, and we know too little.
-    let (handle, process) = oldest?;
+    let process = handle.facts()?;
+    // Still: else it may have become another program before we read what it is.
     (handle.holds_socket(owner.inode) && handle.runs()).then_some(process)
 }
 

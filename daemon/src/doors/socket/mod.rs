@@ -183,6 +183,10 @@ async fn find(tools: &Tools, name: &str) -> Result<Arc<dyn RoleInForce>, Problem
     }
     tools.control.freshen().await;
     tools.roles.role(name).ok_or_else(|| {
+        let config = tools.control.config_status();
+        if !config.current {
+            return problem::not_loaded(name, &config.problems);
+        }
         let roles = tools.roles.roles();
         problem::unknown_role(name, roles.iter().map(|role| role.role().name.as_str()))
     })

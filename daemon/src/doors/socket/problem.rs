@@ -1,7 +1,7 @@
 //! Answers that are no success.
 
 use http::StatusCode;
-use rolecall::api::{Code, Problem};
+use rolecall::api::{Code, ConfigProblem, Problem, Severity};
 
 use super::super::answer::Response;
 use super::json;
@@ -51,6 +51,38 @@ pub(super) fn unknown_role<'a>(name: &str, known: impl Iterator<Item = &'a str>)
         code: Code::UnknownRole,
         message: format!("no role is called `{}`", name.escape_debug()),
         hint: Some(hint),
+    }
+}
+
+/// The files cannot be loaded, so nobody knows whether there is such a role: the first mistake that is in
+/// the way (DESIGN rule 12).
+pub(super) fn not_loaded(name: &str, problems: &[ConfigProblem]) -> Problem {
+    let errors = problems.iter().filter(|it| it.severity == Severity::Error);
+    // That of the files, not of one of the roles.
+    let first = errors.min_by_key(|error| error.role.is_some());
+    let place = |error: &ConfigProblem| {
+        let line = error.line.map(|line| format!(":{line}"));
+        let file = error.file.as_ref()?;
+        Some(format!("{file}{}: ", line.unwrap_or_default()))
+    };
+    let key = |error: &ConfigProblem| Some(format!("{}: ", error.key.as_ref()?));
+    let cause = first.map(|error| {
+        let (place, key) = (place(error), key(error));
+        let (place, key) = (place.unwrap_or_default(), key.unwrap_or_default());
+        format!(": {place}{key}{}", error.message)
+    });
+    Problem {
+        code: Code::Unusable,
+        message: format!(
+            "no role is called `{}`, and the configuration cannot be loaded{}",
+            name.escape_debug(),
+            cause.unwrap_or_default()
+        ),
+        hint: Some(
+            first
+                .and_then(|error| error.hint.clone())
+                .unwrap_or_else(|| "`rolecall config check` names every mistake".to_owned()),
+        ),
     }
 }
 
@@ -104,6 +136,27 @@ mod tests {
         ] {
             assert_eq!(nearest(asked, known.into_iter()), meant, "{asked}");
         }
+    }
+
+    #[test]
+    fn the_mistake_in_the_way_is_named() {
+        let problem = |role: Option<&str>, message: &str| ConfigProblem {
+            severity: Severity::Error,
+            file: Some("/c.toml".to_owned()),
+            line: Some(3),
+            key: None,
+            role: role.map(str::to_owned),
+            message: message.to_owned(),
+            hint: None,
+        };
+        let problems = [problem(Some("a"), "of one role"), problem(None, "no TOML")];
+        let told = not_loaded("dev", &problems);
+        assert_eq!(told.code, Code::Unusable);
+        assert_eq!(
+            told.message,
+            "no role is called `dev`, and the configuration cannot be loaded: /c.toml:3: no TOML"
+        );
+        assert!(not_loaded("dev", &[]).message.ends_with("cannot be loaded"));
     }
 
     #[test]

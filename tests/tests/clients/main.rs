@@ -1,0 +1,19 @@
+//! Real SDK clients with the real daemon: every door, from the profile that a user has to the ARN that
+//! STS answers.
+
+mod api;
+mod chain;
+mod configuration;
+mod consumers;
+mod exec;
+mod hostile;
+mod imds;
+mod ledger;
+mod metadata_address;
+mod moto;
+mod people;
+mod process;
+mod secrets;
+mod setup;
+mod shell;
+mod ways;
