@@ -1,0 +1,50 @@
+# The few commands a newcomer needs. Everything else is cargo's.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help demo prepare test bench soak docs lint release install uninstall
+
+help:
+	@echo 'make demo      the main job in a minute, without an AWS account'
+	@echo 'make test      everything: fetches what real SDKs need, then runs it in a network namespace of its own'
+	@echo 'make bench     what it costs, as ratios against floors measured in the same run'
+	@echo 'make lint      format and clippy, as CI runs them'
+	@echo 'make docs      rewrite the generated parts of the documentation'
+	@echo 'make release   $(TARGET)/release/rolecalld and rolecall (static)'
+	@echo 'make install   into PREFIX ($(PREFIX))'
+
+demo:
+	@$(CARGO) build --quiet --locked -p rolecall -p rolecalld -p rolecall-tests --bins
+	@tests/isolated $(TARGET)/debug/demo
+
+prepare:
+	@tests/prepare
+
+test: prepare
+	@tests/run
+
+bench: release
+	@$(CARGO) build --quiet --locked --release -p rolecall-tests --bins
+	@tests/isolated $(TARGET)/release/bench
+
+lint:
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+docs:
+	@$(CARGO) run --quiet --locked -p rolecall-tests --bin docs
+
+release:
+	@$(CARGO) build --locked --release -p rolecalld
+	@tests/static-client
+
+install: release
+	install -Dm755 $(TARGET)/release/rolecalld $(DESTDIR)$(PREFIX)/bin/rolecalld
+	install -Dm755 $(TARGET)/release/rolecall $(DESTDIR)$(PREFIX)/bin/rolecall
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/user
+	sed 's|/usr/bin/rolecalld|$(PREFIX)/bin/rolecalld|' systemd/rolecalld.service > $(DESTDIR)$(PREFIX)/lib/systemd/user/rolecalld.service
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/rolecalld $(DESTDIR)$(PREFIX)/bin/rolecall $(DESTDIR)$(PREFIX)/lib/systemd/user/rolecalld.service

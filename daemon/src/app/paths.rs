@@ -1,0 +1,150 @@
+//! Where the daemon's files are.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::options::Options;
+
+/// Resolved paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// `config.toml`; need not exist.
+    pub config: PathBuf,
+    /// The socket.
+    pub socket: PathBuf,
+    /// The socket's directory: lease files and the IMDS token key live there, mode 0700.
+    pub runtime: PathBuf,
+    /// Ledger, lease hashes, session-name ids, container port, mode 0700.
+    pub state: PathBuf,
+    /// Home, if known.
+    pub home: Option<PathBuf>,
+}
+
+/// Why there is no path.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PathError {
+    /// Nothing says where home is.
+    #[error("HOME is not set and no {0} was given")]
+    NoHome(&'static str),
+    /// A socket needs a directory of its own.
+    #[error("the socket's path {0} has no directory")]
+    NoDirectory(PathBuf),
+}
+
+impl Paths {
+    /// Resolves every path from options and environment (DESIGN, "What scripts may rely on").
+    pub fn resolve(
+        options: &Options,
+        environment: &BTreeMap<String, OsString>,
+        uid: u32,
+    ) -> Result<Self, PathError> {
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
+        let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let home = absolute("HOME");
+        let under_home = |explicit: &Option<PathBuf>, xdg: &str, rest: &str, flag: &'static str| {
+            if let Some(path) = explicit {
+                return Ok(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            }
+            absolute(xdg)
+                .or_else(|| home.as_ref().map(|home| home.join(rest)))
+                .ok_or(PathError::NoHome(flag))
+        };
+
+        let config = match &options.config {
+            Some(_) => under_home(&options.config, "", "", "--config")?,
+            None => under_home(&None, "XDG_CONFIG_HOME", ".config", "--config")?
+                .join("rolecall/config.toml"),
+        };
+        let state = if options.state_dir.is_some() {
+            under_home(&options.state_dir, "", "", "--state-dir")?
+        } else if cfg!(target_os = "macos") {
+            under_home(&None, "", "Library/Application Support", "--state-dir")?.join("rolecall")
+        } else {
+            under_home(&None, "XDG_STATE_HOME", ".local/state", "--state-dir")?.join("rolecall")
+        };
+        let socket = rolecall::path::socket(options.socket.clone(), uid, &variable);
+        let socket = std::path::absolute(&socket).unwrap_or(socket);
+        let runtime = socket
+            .parent()
+            .filter(|directory| directory.parent().is_some())
+            .ok_or_else(|| PathError::NoDirectory(socket.clone()))?
+            .to_path_buf();
+        Ok(Self { config, socket, runtime, state, home })
+    }
+}
+
+/// Makes `directory` (and its parents) with mode 0700 if it is not there, and checks that it is ours and closed
+/// to everyone else.
+pub fn private_directory(directory: &Path, uid: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let metadata = std::fs::metadata(directory)?;
+    if metadata.uid() != uid {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} belongs to uid {}, not to {uid}", directory.display(), metadata.uid()),
+        ));
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} has mode {mode:04o}; others must have no access (chmod 0700)", directory.display()),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, OsString> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()
+    }
+
+    fn options(arguments: &[&str]) -> Options {
+        Options::parse_from(std::iter::once(&"rolecalld").chain(arguments))
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn defaults_follow_the_xdg_base_directories() {
+        let environment = environment(&[("HOME", "/home/a"), ("XDG_RUNTIME_DIR", "/run/user/7")]);
+        let paths = Paths::resolve(&options(&[]), &environment, 7).unwrap();
+        assert_eq!(paths.config, Path::new("/home/a/.config/rolecall/config.toml"));
+        assert_eq!(paths.state, Path::new("/home/a/.local/state/rolecall"));
+        assert_eq!(paths.runtime, Path::new("/run/user/7/rolecall"));
+    }
+
+    #[test]
+    fn options_need_no_home() {
+        let arguments = ["--config", "/c.toml", "--socket", "/d/s", "--state-dir", "/e"];
+        let paths = Paths::resolve(&options(&arguments), &environment(&[]), 7).unwrap();
+        assert_eq!((paths.runtime, paths.state), ("/d".into(), "/e".into()));
+        assert_eq!(
+            Paths::resolve(&options(&[]), &environment(&[]), 7),
+            Err(PathError::NoHome("--config"))
+        );
+        let root = Paths::resolve(&options(&["--socket", "/s"]), &environment(&[("HOME", "/h")]), 7);
+        assert_eq!(root, Err(PathError::NoDirectory("/s".into())));
+    }
+
+    #[test]
+    fn an_open_directory_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        let directory = parent.path().join("a/b");
+        private_directory(&directory, uid).unwrap();
+        assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o750)).unwrap();
+        let error = private_directory(&directory, uid).unwrap_err().to_string();
+        assert!(error.contains("has mode 0750"), "{error}");
+        assert!(private_directory(parent.path(), uid + 1).is_err());
+    }
+}
