@@ -1,0 +1,91 @@
+//! The documents of the IMDS and container doors: how many a second over connections that are kept,
+//! and what a new connection costs.
+
+use std::time::Duration;
+
+use super::super::children::processor_time;
+use super::super::floor::Floor;
+use super::super::load::Load;
+use super::super::row::{Budget, Quantity, Row};
+use super::super::statistics::{median, median_number};
+use super::super::stopwatch::timed;
+use super::super::wire::Endpoint;
+use super::super::world::World;
+use super::Measured;
+
+const CONNECTIONS: usize = 64;
+const ROUND: Duration = Duration::from_millis(400);
+
+pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (door, (endpoint, request)) in
+        [("IMDS", world.imds_document()?), ("container", world.container_document()?)]
+    {
+        let body = endpoint.connect()?.fetch(&request)?.to_vec();
+        let floor = Floor::tcp(&measured.programs.bench, &body)?;
+        rows.push(throughput(measured, world, door, (&endpoint, &request), &floor)?);
+        rows.push(connecting(measured, door, (&endpoint, &request), &floor)?);
+    }
+    Ok(rows)
+}
+
+fn throughput(
+    measured: &Measured,
+    world: &World,
+    door: &str,
+    (endpoint, request): (&Endpoint, &[u8]),
+    floor: &Floor,
+) -> anyhow::Result<Row> {
+    let mut loads = [
+        Load::new(&floor.endpoint, CONNECTIONS, request.to_vec())?,
+        Load::new(endpoint, CONNECTIONS, request.to_vec())?,
+    ];
+    for load in &mut loads {
+        load.run(ROUND / 4)?;
+    }
+    let mut rates = [Vec::new(), Vec::new()];
+    let mut busy = Duration::ZERO;
+    for _ in 0..measured.rounds(12) {
+        for (which, (load, rates)) in loads.iter_mut().zip(&mut rates).enumerate() {
+            let pid = if which == 0 { floor.pid() } else { world.pid()? };
+            let before = processor_time(pid)?;
+            rates.push(load.run(ROUND)?);
+            if which == 1 {
+                busy += processor_time(pid)?.saturating_sub(before);
+            }
+        }
+    }
+    let share = busy.as_secs_f64() / (ROUND.as_secs_f64() * f64::from(measured.rounds(12)));
+    let [floor, rate] = rates.map(|mut it| Quantity::PerSecond(median_number(&mut it)));
+    Ok(Row::new(
+        &format!("document over the {door} door, keep-alive, {CONNECTIONS} connections"),
+        rate,
+        Budget::AtLeastShare(0.9),
+    )
+    .over(floor)
+    .note(format!("the daemon's one thread was busy {:.0} % of the time", share * 100.0)))
+}
+
+fn connecting(
+    measured: &Measured,
+    door: &str,
+    (endpoint, request): (&Endpoint, &[u8]),
+    floor: &Floor,
+) -> anyhow::Result<Row> {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..measured.rounds(2_000) {
+        for (endpoint, times) in [&floor.endpoint, endpoint].into_iter().zip(&mut times) {
+            times.push(timed(|| -> anyhow::Result<()> {
+                endpoint.connect()?.fetch(request)?;
+                Ok(())
+            })?);
+        }
+    }
+    let [floor, time] = times.map(|mut it| Quantity::Time(median(&mut it)));
+    Ok(Row::new(
+        &format!("the same, new connection to the {door} door, p50"),
+        time,
+        Budget::Unbudgeted,
+    )
+    .over(floor))
+}

@@ -1,0 +1,128 @@
+//! The rows, in BUDGETS' order.
+
+mod cold;
+mod doors;
+mod quiet;
+mod reads;
+mod shim;
+mod sizes;
+mod start;
+mod upstream;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::row::Row;
+use super::statistics::{median, percentile};
+use super::stopwatch::timed;
+use super::wire::Connection;
+use super::world::{Plan, Programs, World};
+
+/// What all rows are measured with.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The programs.
+    pub programs: Programs,
+    /// An empty directory.
+    pub work: PathBuf,
+    /// Fewer rounds.
+    pub quick: bool,
+    /// How long AWS takes where callers are cold, in seconds.
+    pub upstream: u64,
+}
+
+impl Measured {
+    /// So many, or a quarter of it.
+    fn rounds(&self, usual: u32) -> u32 {
+        if self.quick { usual.div_ceil(4) } else { usual }
+    }
+
+    fn world(&self, plan: Plan) -> anyhow::Result<World> {
+        World::started(&self.work, &self.programs, plan)
+    }
+}
+
+/// Measures every row. A row that cannot be measured is a row that says so.
+///
+/// # Errors
+/// When there is no daemon at all.
+pub fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
+    let quiet = quiet::Quiet::begin(measured)?;
+    let plan = Plan { name: "main", roles: 1, imds: true, keep_fresh: false };
+    let world = measured.world(plan).context("the daemon most rows are about")?;
+    world.credentials(0).context("a first session")?;
+
+    let mut rows = Vec::new();
+    let mut add = |work: &str, measure: &mut dyn FnMut() -> anyhow::Result<Vec<Row>>| {
+        // Nobody may be there to see it.
+        let _ = writeln!(std::io::stderr(), "measuring: {work}");
+        match measure() {
+            Ok(new) => rows.extend(new),
+            Err(error) => rows.push(Row::failed(work, &error)),
+        }
+    };
+    add("process", &mut || shim::rows(measured, &world));
+    add("socket", &mut || reads::rows(measured, &world));
+    add("imds and container", &mut || doors::rows(measured, &world));
+    add("reads while upstream is in trouble", &mut || upstream::rows(measured, &world));
+    add("start", &mut || start::rows(measured));
+    add("cold callers", &mut || cold::rows(measured));
+    let mut quiet = Some(quiet);
+    add("memory and wake-ups", &mut || quiet.take().map_or_else(|| Ok(Vec::new()), |it| it.rows()));
+    add("sizes", &mut || sizes::rows(measured));
+    rows.extend(
+        [
+            "start to ready, 100 sealed sessions on disk",
+            "resident memory, 10,000 sessions",
+            "renewals, 1,000 kept-fresh roles of equal expiry",
+            "`rolecall trace` over 1,000,000 CloudTrail events",
+        ]
+        .map(Row::later),
+    );
+    Ok(rows)
+}
+
+/// Reads over one connection, in turn with another's: the median over rounds of what `share` of a
+/// round's reads stay below.
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    request: Vec<u8>,
+    rounds: Vec<Duration>,
+}
+
+impl Reader {
+    fn new(connection: Connection, request: Vec<u8>) -> Self {
+        Self { connection, request, rounds: Vec::new() }
+    }
+
+    fn round(&mut self, reads: u32, share: f64) -> anyhow::Result<()> {
+        let mut times = Vec::with_capacity(reads as usize);
+        for _ in 0..reads {
+            times.push(timed(|| self.connection.fetch(&self.request).map(drop))?);
+        }
+        self.rounds.push(percentile(&mut times, share));
+        Ok(())
+    }
+
+    fn result(mut self) -> Duration {
+        median(&mut self.rounds)
+    }
+}
+
+/// [`Reader`]s in turn, warmed up.
+fn in_turn(readers: &mut [Reader; 2], rounds: u32, reads: u32, share: f64) -> anyhow::Result<()> {
+    for reader in readers.iter_mut() {
+        reader.round(reads, share)?;
+        reader.rounds.clear();
+    }
+    for _ in 0..rounds {
+        for reader in readers.iter_mut() {
+            reader.round(reads, share)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Credentials over the socket: a connection that is kept, and a caller that is new.
+
+use super::super::callers;
+use super::super::floor::Floor;
+use super::super::row::{Budget, Quantity, Row};
+use super::super::statistics::median;
+use super::super::world::{World, credentials_path};
+use super::{Measured, Reader, in_turn};
+
+pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row>> {
+    let body = world.credentials(0)?;
+    let socket = measured.work.join("floor.sock");
+    let floor = Floor::unix(&measured.programs.bench, socket.clone(), &body)?;
+
+    let request = world.credentials_request(0);
+    let mut readers = [
+        Reader::new(floor.endpoint.connect()?, request.clone()),
+        Reader::new(world.socket.connect()?, request),
+    ];
+    in_turn(&mut readers, measured.rounds(40), 500, 0.5)?;
+    let [floor_time, time] = readers.map(Reader::result);
+    let kept = Row::new(
+        "credentials over the socket, keep-alive, p50",
+        Quantity::Time(time),
+        Budget::AtMostTimes(1.15),
+    )
+    .over(Quantity::Time(floor_time))
+    .note(format!("floor: bare hyper, the same body of {} bytes", body.len()));
+
+    let (mut floors, mut times) = callers::measure(
+        &measured.programs.bench,
+        measured.rounds(300),
+        &socket,
+        world.socket_path(),
+        &credentials_path(0),
+    )?;
+    let new = Row::new(
+        "the same, new connection of a new process, p50",
+        Quantity::Time(median(&mut times)),
+        Budget::AtMostTimes(2.0),
+    )
+    .over(Quantity::Time(median(&mut floors)))
+    .note(format!(
+        "a process each, with {} ancestors below the shell; floor: bare hyper, connect and request",
+        callers::NEST + 1
+    ));
+    Ok(vec![kept, new])
+}
