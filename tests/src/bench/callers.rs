@@ -10,7 +10,7 @@ use super::stopwatch::timed;
 use super::wire::Endpoint;
 
 /// How many processes stand between the benchmark and a caller; with it, four ancestors.
-pub const NEST: u32 = 3;
+pub(super) const NEST: u32 = 3;
 
 /// One caller's process: connects, asks once, and prints how many nanoseconds that took. It has
 /// done the same with `warm` before, so that its own first steps are not in it.
@@ -69,7 +69,7 @@ pub fn start_all(
 ///
 /// # Errors
 /// When a caller fails.
-pub fn measure(
+pub(super) fn measure(
     program: &Path,
     rounds: u32,
     floor: &Path,
@@ -84,7 +84,11 @@ pub fn measure(
     let mut times = (Vec::new(), Vec::new());
     for (index, line) in std::str::from_utf8(&output.stdout)?.lines().enumerate() {
         let time = Duration::from_nanos(line.parse().context("a caller's time")?);
-        if index % 2 == 0 { times.0.push(time) } else { times.1.push(time) }
+        if index % 2 == 0 {
+            times.0.push(time);
+        } else {
+            times.1.push(time);
+        }
     }
     ensure!(!times.1.is_empty(), "no caller said anything");
     Ok(times)
@@ -99,7 +103,10 @@ fn callers(
     path: &str,
 ) -> Command {
     let mut command = Command::new(program);
-    command.arg("callers").arg(nest.to_string()).arg(rounds.to_string());
+    command
+        .arg("callers")
+        .arg(nest.to_string())
+        .arg(rounds.to_string());
     command.args([floor, daemon]).arg(path);
     command
 }

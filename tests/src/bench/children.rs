@@ -14,21 +14,21 @@ const DRAIN: Duration = Duration::from_secs(8);
 
 /// A process that is ended when this is dropped.
 #[derive(Debug)]
-pub struct Ended(Child);
+pub(super) struct Ended(Child);
 
 impl Ended {
     /// Takes charge of `child`.
-    pub fn new(child: Child) -> Self {
+    pub(super) fn new(child: Child) -> Self {
         Self(child)
     }
 
     /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.0.id()
     }
 
     /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
+    pub(super) fn runs(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
     }
 }
@@ -54,7 +54,7 @@ impl Drop for Ended {
 ///
 /// # Errors
 /// When there is no such process.
-pub fn resident(pid: u32) -> anyhow::Result<u64> {
+pub(super) fn resident(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let kibibytes = field(&text, "VmRSS").with_context(|| format!("no VmRSS in {path}"))?;
@@ -66,7 +66,7 @@ pub fn resident(pid: u32) -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// When there is no such process.
-pub fn switches(pid: u32) -> anyhow::Result<u64> {
+pub(super) fn switches(pid: u32) -> anyhow::Result<u64> {
     let tasks = format!("/proc/{pid}/task");
     let mut sum = 0;
     for task in std::fs::read_dir(&tasks).with_context(|| format!("cannot read {tasks}"))? {
@@ -83,20 +83,27 @@ pub fn switches(pid: u32) -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// When there is no such process.
-pub fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+pub(super) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{pid}/schedstat");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let nanoseconds = text.split_whitespace().next().and_then(|it| it.parse().ok());
-    Ok(Duration::from_nanos(nanoseconds.with_context(|| format!("no number in {path}"))?))
+    let nanoseconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|it| it.parse().ok());
+    Ok(Duration::from_nanos(
+        nanoseconds.with_context(|| format!("no number in {path}"))?,
+    ))
 }
 
 /// The size of a program, in bytes.
 ///
 /// # Errors
 /// When it is not there.
-pub fn size(program: &Path) -> anyhow::Result<u64> {
+pub(super) fn size(program: &Path) -> anyhow::Result<u64> {
     let metadata = std::fs::metadata(program);
-    Ok(metadata.with_context(|| format!("no {}", program.display()))?.len())
+    Ok(metadata
+        .with_context(|| format!("no {}", program.display()))?
+        .len())
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {

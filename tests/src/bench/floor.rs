@@ -23,10 +23,10 @@ use super::wire::Endpoint;
 
 /// A bare server, running.
 #[derive(Debug)]
-pub struct Floor {
+pub(super) struct Floor {
     child: Ended,
     /// Where it listens.
-    pub endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 impl Floor {
@@ -34,7 +34,7 @@ impl Floor {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn unix(program: &Path, socket: PathBuf, body: &[u8]) -> anyhow::Result<Self> {
+    pub(super) fn unix(program: &Path, socket: PathBuf, body: &[u8]) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         command.arg("floor").arg("--unix").arg(&socket);
         let (child, _) = start(command, body)?;
@@ -46,7 +46,7 @@ impl Floor {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn tcp(program: &Path, body: &[u8]) -> anyhow::Result<Self> {
+    pub(super) fn tcp(program: &Path, body: &[u8]) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         command.arg("floor");
         let (child, line) = start(command, body)?;
@@ -55,7 +55,7 @@ impl Floor {
     }
 
     /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.child.pid()
     }
 }
@@ -82,7 +82,9 @@ pub fn serve(unix: Option<&Path>) -> anyhow::Result<()> {
     let mut body = Vec::new();
     std::io::stdin().read_to_end(&mut body)?;
     let body = Bytes::from(body);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         if let Some(path) = unix {
             let listener = UnixListener::bind(path)?;
@@ -113,6 +115,8 @@ fn answer_all(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, body
     });
     tokio::spawn(async move {
         // A client that went away is none of the floor's business.
-        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        let _ = http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
     });
 }

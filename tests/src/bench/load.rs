@@ -12,7 +12,7 @@ use super::wire::{Connection, Endpoint};
 
 /// Connections that stay open from round to round.
 #[derive(Debug)]
-pub struct Load {
+pub(super) struct Load {
     connections: Vec<Connection>,
     request: Vec<u8>,
     epoll: std::os::fd::OwnedFd,
@@ -23,7 +23,11 @@ impl Load {
     ///
     /// # Errors
     /// When one is refused.
-    pub fn new(endpoint: &Endpoint, connections: usize, request: Vec<u8>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        connections: usize,
+        request: Vec<u8>,
+    ) -> anyhow::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let connections: Vec<Connection> = (0..connections)
             .map(|_| endpoint.connect())
@@ -46,7 +50,7 @@ impl Load {
     ///
     /// # Errors
     /// When a connection breaks, or an answer is not a 200.
-    pub fn run(&mut self, time: Duration) -> anyhow::Result<f64> {
+    pub(super) fn run(&mut self, time: Duration) -> anyhow::Result<f64> {
         let watch = Stopwatch::start();
         for connection in &mut self.connections {
             connection.send(&self.request)?;
@@ -57,7 +61,11 @@ impl Load {
         let mut events = Vec::with_capacity(flying);
         while flying > 0 {
             events.clear();
-            epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), None)?;
+            epoll::wait(
+                &self.epoll,
+                rustix::buffer::spare_capacity(&mut events),
+                None,
+            )?;
             let elapsed = watch.elapsed();
             let more = elapsed < time;
             if !more && counted.is_none() {

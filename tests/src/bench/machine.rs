@@ -10,7 +10,7 @@ use super::world::Programs;
 
 /// The table's heading.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub(super) struct Machine {
     cores: usize,
     processor: String,
     kernel: String,
@@ -21,15 +21,18 @@ pub struct Machine {
 
 impl Machine {
     /// This one.
-    pub fn here(programs: &Programs) -> Self {
+    pub(super) fn here(programs: &Programs) -> Self {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+        let model = cpuinfo
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"));
         let uname = rustix::system::uname();
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            processor: model
-                .and_then(|it| it.split_once(':'))
-                .map_or_else(|| std::env::consts::ARCH.into(), |(_, name)| name.trim().into()),
+            processor: model.and_then(|it| it.split_once(':')).map_or_else(
+                || std::env::consts::ARCH.into(),
+                |(_, name)| name.trim().into(),
+            ),
             kernel: format!(
                 "{} {}",
                 uname.sysname().to_string_lossy(),
@@ -42,7 +45,7 @@ impl Machine {
     }
 
     /// The same as an object.
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         json!({
             "cores": self.cores,
             "processor": self.processor,
@@ -70,7 +73,14 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cores, processor, kernel, client, daemon, libraries } = self;
+        let Self {
+            cores,
+            processor,
+            kernel,
+            client,
+            daemon,
+            libraries,
+        } = self;
         writeln!(formatter, "{daemon}, {client} ({libraries})")?;
         write!(formatter, "{cores} × {processor}, {kernel}")
     }
@@ -78,7 +88,11 @@ impl fmt::Display for Machine {
 
 /// What `--version` says.
 fn version(program: &Path) -> String {
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = program
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let output = Command::new(program).arg("--version").output();
     let text = output.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
     text.ok().filter(|text| !text.is_empty()).unwrap_or(name)
@@ -100,7 +114,11 @@ mod tests {
 
     #[test]
     fn the_lock_file_knows_the_floor() {
-        assert!(locked("hyper").starts_with("hyper 1."), "{}", locked("hyper"));
+        assert!(
+            locked("hyper").starts_with("hyper 1."),
+            "{}",
+            locked("hyper")
+        );
         assert_eq!(locked("no-such-crate"), "no-such-crate ?");
     }
 }

@@ -5,7 +5,7 @@
 //! row that could not be measured.
 
 pub mod callers;
-pub mod children;
+mod children;
 pub mod floor;
 mod load;
 mod machine;
@@ -54,8 +54,13 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         }
         return unprivileged::run_again(&programs, &arguments, options.json.as_deref());
     }
-    let temporary = tempfile::Builder::new().prefix("rolecall-bench-").tempdir()?;
-    let work = options.work.clone().unwrap_or_else(|| temporary.path().into());
+    let temporary = tempfile::Builder::new()
+        .prefix("rolecall-bench-")
+        .tempdir()?;
+    let work = options
+        .work
+        .clone()
+        .unwrap_or_else(|| temporary.path().into());
     let machine = Machine::here(&programs);
     let rows = rows::measure(&Measured {
         programs,

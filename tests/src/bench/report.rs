@@ -10,7 +10,7 @@ use super::row::Row;
 const HEAD: [&str; 6] = ["work", "measured", "floor", "ratio", "budget", ""];
 
 /// The table as plain text: work to the left, numbers to the right, notes below.
-pub fn table(machine: &Machine, rows: &[Row]) -> String {
+pub(super) fn table(machine: &Machine, rows: &[Row]) -> String {
     let mut notes = String::new();
     let mut number = 0;
     let mut lines = vec![HEAD.map(str::to_owned)];
@@ -33,7 +33,11 @@ pub fn table(machine: &Machine, rows: &[Row]) -> String {
         ]);
     }
     let widths: [usize; 6] = std::array::from_fn(|column| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
     });
     let mut text = format!("{machine}\n\n");
     for [work, numbers @ .., verdict] in &lines {
@@ -41,8 +45,9 @@ pub fn table(machine: &Machine, rows: &[Row]) -> String {
         for (cell, width) in numbers.iter().zip(&widths[1..]) {
             let _ = write!(text, "  {cell:>width$}");
         }
+        let _ = write!(text, "  {verdict}");
         text.truncate(text.trim_end().len());
-        let _ = writeln!(text, "  {verdict}");
+        text.push('\n');
     }
     if !notes.is_empty() {
         let _ = write!(text, "\n{notes}");
@@ -51,7 +56,7 @@ pub fn table(machine: &Machine, rows: &[Row]) -> String {
 }
 
 /// The same for programs.
-pub fn json(machine: &Machine, rows: &[Row]) -> Value {
+pub(super) fn json(machine: &Machine, rows: &[Row]) -> Value {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -82,7 +87,7 @@ mod tests {
         let machine = Machine::fixed();
         let micros = |it| Quantity::Time(Duration::from_micros(it));
         let rows = [
-            Row::new("a read", micros(12), Budget::AtMostTimes(1.15)).over(micros(10)),
+            Row::new("a read", micros(12), Budget::AtMostTimes(1.15)).above(micros(10)),
             Row::new("a start", micros(4_000), Budget::Unbudgeted).note("cold".into()),
             Row::later("trace"),
         ];
@@ -95,11 +100,7 @@ trace               –         –      –         –  later
 
 [1] cold
 ";
-        let body: String = text.lines().skip(2).fold(String::new(), |mut text, line| {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            text
-        });
+        let (_, body) = text.split_once("\n\n").unwrap();
         assert_eq!(body, expected);
         let json = json(&machine, &rows);
         assert_eq!(json["rows"][0]["unit"], "seconds");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// A measured value with its unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Quantity {
+pub(super) enum Quantity {
     /// A size, in bytes.
     Bytes(u64),
     /// A number of things.
@@ -24,7 +24,7 @@ impl Quantity {
         clippy::cast_precision_loss,
         reason = "nothing measured here comes near 2^52"
     )]
-    pub fn number(self) -> f64 {
+    pub(super) fn number(self) -> f64 {
         match self {
             Self::Bytes(number) | Self::Count(number) => number as f64,
             Self::PerMinute(number) | Self::PerSecond(number) => number,
@@ -33,7 +33,7 @@ impl Quantity {
     }
 
     /// What [`Self::number`] counts.
-    pub fn unit(self) -> &'static str {
+    pub(super) fn unit(self) -> &'static str {
         match self {
             Self::Bytes(_) => "bytes",
             Self::Count(_) => "count",
@@ -61,7 +61,7 @@ impl fmt::Display for Quantity {
 
 /// What BUDGETS allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Budget {
+pub(super) enum Budget {
     /// At least this share of the floor's rate.
     AtLeastShare(f64),
     /// At most this much.
@@ -99,7 +99,7 @@ fn megabytes(bytes: u64) -> f64 {
 
 /// How a row came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It could not be measured.
     Failed,
     /// Nothing to keep.
@@ -116,7 +116,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word in the table.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Failed => "FAILED",
             Self::Info => "",
@@ -128,31 +128,31 @@ impl Verdict {
     }
 
     /// Whether the benchmark as a whole failed with this; no time does that.
-    pub fn fails(self) -> bool {
+    pub(super) fn fails(self) -> bool {
         matches!(self, Self::Failed | Self::Wrong)
     }
 }
 
 /// One line.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub(super) struct Row {
     /// What is done.
-    pub work: String,
+    pub(super) work: String,
     /// What it cost, if it was measured.
-    pub value: Option<Quantity>,
+    pub(super) value: Option<Quantity>,
     /// What the least that could do it cost in the same run.
-    pub floor: Option<Quantity>,
+    pub(super) floor: Option<Quantity>,
     /// What it may cost.
-    pub budget: Budget,
+    pub(super) budget: Budget,
     /// What the numbers do not say.
-    pub note: Option<String>,
+    pub(super) note: Option<String>,
     /// Something did not work.
-    pub failed: bool,
+    pub(super) failed: bool,
 }
 
 impl Row {
     /// A measured row.
-    pub fn new(work: &str, value: Quantity, budget: Budget) -> Self {
+    pub(super) fn new(work: &str, value: Quantity, budget: Budget) -> Self {
         Self {
             work: work.into(),
             value: Some(value),
@@ -164,7 +164,7 @@ impl Row {
     }
 
     /// A row of a later release.
-    pub fn later(work: &str) -> Self {
+    pub(super) fn later(work: &str) -> Self {
         Self {
             value: None,
             ..Self::new(work, Quantity::Count(0), Budget::Later)
@@ -172,7 +172,7 @@ impl Row {
     }
 
     /// A row that could not be measured.
-    pub fn failed(work: &str, error: &anyhow::Error) -> Self {
+    pub(super) fn failed(work: &str, error: &anyhow::Error) -> Self {
         Self {
             value: None,
             failed: true,
@@ -183,26 +183,26 @@ impl Row {
 
     /// The same with its floor.
     #[must_use]
-    pub fn over(mut self, floor: Quantity) -> Self {
+    pub(super) fn above(mut self, floor: Quantity) -> Self {
         self.floor = Some(floor);
         self
     }
 
     /// The same with a note.
     #[must_use]
-    pub fn note(mut self, note: String) -> Self {
+    pub(super) fn note(mut self, note: String) -> Self {
         self.note = Some(note);
         self
     }
 
     /// How many times the floor it is.
-    pub fn ratio(&self) -> Option<f64> {
+    pub(super) fn ratio(&self) -> Option<f64> {
         let (value, floor) = (self.value?.number(), self.floor?.number());
         (floor > 0.0).then(|| value / floor)
     }
 
     /// Whether it is within its budget.
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         if self.failed {
             return Verdict::Failed;
         }
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn verdicts() {
         let times = |value, floor| {
-            Row::new("x", micros(value), Budget::AtMostTimes(1.25)).over(micros(floor))
+            Row::new("x", micros(value), Budget::AtMostTimes(1.25)).above(micros(floor))
         };
         assert_eq!(times(125, 100).verdict(), Verdict::Ok);
         assert_eq!(times(126, 100).verdict(), Verdict::Over);
@@ -244,7 +244,7 @@ mod tests {
 
         let rate = |value| {
             Row::new("x", Quantity::PerSecond(value), Budget::AtLeastShare(0.9))
-                .over(Quantity::PerSecond(100.0))
+                .above(Quantity::PerSecond(100.0))
         };
         assert_eq!(rate(90.0).verdict(), Verdict::Ok);
         assert_eq!(rate(89.9).verdict(), Verdict::Over);
@@ -253,10 +253,16 @@ mod tests {
             let most = Budget::AtMost(Quantity::Bytes(12_000_000));
             Row::new("x", Quantity::Bytes(value), most).verdict()
         };
-        assert_eq!((size(12_000_000), size(12_000_001)), (Verdict::Ok, Verdict::Over));
+        assert_eq!(
+            (size(12_000_000), size(12_000_001)),
+            (Verdict::Ok, Verdict::Over)
+        );
 
         let calls = |value| Row::new("x", Quantity::Count(value), Budget::Exactly(1)).verdict();
-        assert_eq!((calls(1), calls(0), calls(2)), (Verdict::Ok, Verdict::Wrong, Verdict::Wrong));
+        assert_eq!(
+            (calls(1), calls(0), calls(2)),
+            (Verdict::Ok, Verdict::Wrong, Verdict::Wrong)
+        );
 
         assert_eq!(Row::later("x").verdict(), Verdict::Later);
         let failed = Row::failed("x", &anyhow::anyhow!("no"));
@@ -271,9 +277,15 @@ mod tests {
         assert_eq!(micros(1_234_567).to_string(), "1.23 s");
         assert_eq!(Quantity::Bytes(6_921_200).to_string(), "6.92 MB");
         assert_eq!(Quantity::PerSecond(41_234.6).to_string(), "41235/s");
-        assert_eq!(Budget::AtMost(Quantity::Bytes(2_500_000)).to_string(), "≤ 2.5 MB");
+        assert_eq!(
+            Budget::AtMost(Quantity::Bytes(2_500_000)).to_string(),
+            "≤ 2.5 MB"
+        );
         assert_eq!(Budget::AtMost(micros(50_000)).to_string(), "≤ 50ms");
-        assert_eq!(Budget::AtMost(Quantity::PerMinute(2.0)).to_string(), "≤ 2/min");
+        assert_eq!(
+            Budget::AtMost(Quantity::PerMinute(2.0)).to_string(),
+            "≤ 2/min"
+        );
         assert_eq!(Budget::AtLeastShare(0.9).to_string(), "≥ 90 %");
         assert_eq!(Budget::AtMostTimes(1.25).to_string(), "≤ 1.25 ×");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Panics
 /// When there are no samples.
-pub fn percentile(samples: &mut [Duration], share: f64) -> Duration {
+pub(super) fn percentile(samples: &mut [Duration], share: f64) -> Duration {
     samples.sort_unstable();
     samples[rank(samples.len(), share)]
 }
@@ -15,7 +15,7 @@ pub fn percentile(samples: &mut [Duration], share: f64) -> Duration {
 ///
 /// # Panics
 /// When there are no samples.
-pub fn median(samples: &mut [Duration]) -> Duration {
+pub(super) fn median(samples: &mut [Duration]) -> Duration {
     percentile(samples, 0.5)
 }
 
@@ -23,7 +23,7 @@ pub fn median(samples: &mut [Duration]) -> Duration {
 ///
 /// # Panics
 /// When there are no samples.
-pub fn median_number(samples: &mut [f64]) -> f64 {
+pub(super) fn median_number(samples: &mut [f64]) -> f64 {
     samples.sort_unstable_by(f64::total_cmp);
     samples[rank(samples.len(), 0.5)]
 }

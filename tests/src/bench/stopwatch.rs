@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Time that has passed since it was started.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
+pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts one.
@@ -12,12 +12,12 @@ impl Stopwatch {
         clippy::disallowed_methods,
         reason = "measures the daemon from outside; nothing here decides about sessions"
     )]
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// How long it has run.
-    pub fn elapsed(self) -> Duration {
+    pub(super) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 }
@@ -26,7 +26,7 @@ impl Stopwatch {
 ///
 /// # Errors
 /// When `work` fails.
-pub fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
+pub(super) fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duration, E> {
     let watch = Stopwatch::start();
     work()?;
     Ok(watch.elapsed())

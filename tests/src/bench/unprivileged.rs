@@ -18,12 +18,14 @@ const NOBODY: u32 = 65_534;
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run_again(
+pub(super) fn run_again(
     programs: &Programs,
     arguments: &[String],
     json: Option<&Path>,
 ) -> anyhow::Result<bool> {
-    let home = tempfile::Builder::new().prefix("rolecall-bench-").tempdir()?;
+    let home = tempfile::Builder::new()
+        .prefix("rolecall-bench-")
+        .tempdir()?;
     let place = Programs::of(home.path());
     let work = home.path().join("work");
     fs::create_dir(&work)?;
@@ -41,13 +43,19 @@ pub fn run_again(
     }
     let result = work.join("result.json");
     let mut command = Command::new(&place.bench);
-    command.args(arguments).arg("--work").arg(&work).current_dir(&work);
+    command
+        .args(arguments)
+        .arg("--work")
+        .arg(&work)
+        .current_dir(&work);
     if json.is_some() {
         command.arg("--json").arg(&result);
     }
     // As root, the standard library clears the supplementary groups too.
     let status = command.uid(NOBODY).gid(NOBODY).status();
-    let good = status.context("cannot run the benchmark as nobody")?.success();
+    let good = status
+        .context("cannot run the benchmark as nobody")?
+        .success();
     if let Some(json) = json
         && result.exists()
     {

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where a server listens.
 #[derive(Clone, Debug)]
-pub enum Endpoint {
+pub(super) enum Endpoint {
     /// On a TCP port.
     Tcp(SocketAddr),
     /// On a Unix socket.
@@ -26,7 +26,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// When it is refused.
-    pub fn connect(&self) -> io::Result<Connection> {
+    pub(super) fn connect(&self) -> io::Result<Connection> {
         let stream = match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address)?;
@@ -48,12 +48,12 @@ impl Endpoint {
     }
 
     /// The bytes of a request without body.
-    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    pub(super) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         self.request_with_body(method, path, headers, "")
     }
 
     /// The bytes of a request.
-    pub fn request_with_body(
+    pub(super) fn request_with_body(
         &self,
         method: &str,
         path: &str,
@@ -85,7 +85,7 @@ enum Stream {
 
 /// A connection, kept for as many requests as the server allows.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     stream: Stream,
     buffer: Vec<u8>,
     filled: usize,
@@ -96,7 +96,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection breaks, or what comes is not an answer.
-    pub fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
+    pub(super) fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         self.send(request)?;
         loop {
             if let Some((status, head, end)) = self.receive()? {
@@ -112,20 +112,23 @@ impl Connection {
     ///
     /// # Errors
     /// As above, and when the server says no; the error holds what it said.
-    pub fn fetch(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+    pub(super) fn fetch(&mut self, request: &[u8]) -> io::Result<&[u8]> {
         let answer = self.exchange(request)?;
         if answer.status == 200 {
             return Ok(answer.body);
         }
         let text = String::from_utf8_lossy(answer.body);
-        Err(io::Error::other(format!("answered {}: {text}", answer.status)))
+        Err(io::Error::other(format!(
+            "answered {}: {text}",
+            answer.status
+        )))
     }
 
     /// Sends a request.
     ///
     /// # Errors
     /// When the connection breaks.
-    pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.filled = 0;
         match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(request),
@@ -137,7 +140,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection breaks or ends, or what comes is not an answer.
-    pub fn receive(&mut self) -> io::Result<Option<(u16, usize, usize)>> {
+    pub(super) fn receive(&mut self) -> io::Result<Option<(u16, usize, usize)>> {
         if self.filled == self.buffer.len() {
             self.buffer.resize(self.filled * 2, 0);
         }
@@ -160,7 +163,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the kernel says no.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+    pub(super) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         match &self.stream {
             Stream::Tcp(stream) => stream.set_nonblocking(nonblocking),
             Stream::Unix(stream) => stream.set_nonblocking(nonblocking),
@@ -179,18 +182,18 @@ impl AsFd for Connection {
 
 /// What a server said.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub(super) struct Answer<'a> {
     /// The status.
-    pub status: u16,
+    pub(super) status: u16,
     /// The body.
-    pub body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 /// Status, length of the head and length of the body, once the head is whole.
 ///
 /// # Errors
 /// When it is no answer with a length.
-pub fn parse(bytes: &[u8]) -> io::Result<Option<(u16, usize, usize)>> {
+pub(super) fn parse(bytes: &[u8]) -> io::Result<Option<(u16, usize, usize)>> {
     let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -229,7 +232,10 @@ mod tests {
         let head = answer.len() - 2;
         assert_eq!(parse(answer).unwrap(), Some((200, head, 2)));
         assert_eq!(parse(&answer[..head - 1]).unwrap(), None);
-        assert_eq!(parse(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(), Some((204, 27, 0)));
+        assert_eq!(
+            parse(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap(),
+            Some((204, 27, 0))
+        );
         for bad in [
             &b"HTTP/1.1 200 OK\r\n\r\n"[..],
             b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
@@ -247,7 +253,8 @@ mod tests {
             buffer: vec![0; 8],
             filled: 0,
         };
-        far.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\ngone").unwrap();
+        far.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\ngone")
+            .unwrap();
         let error = connection.fetch(b"GET / HTTP/1.1\r\n\r\n").unwrap_err();
         assert_eq!(error.to_string(), "answered 404: gone");
     }

@@ -25,18 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The programs measured, and this one.
 #[derive(Clone, Debug)]
-pub struct Programs {
+pub(super) struct Programs {
     /// The benchmark.
-    pub bench: PathBuf,
+    pub(super) bench: PathBuf,
     /// The client.
-    pub rolecall: PathBuf,
+    pub(super) rolecall: PathBuf,
     /// The daemon.
-    pub rolecalld: PathBuf,
+    pub(super) rolecalld: PathBuf,
 }
 
 impl Programs {
     /// Those of one directory.
-    pub fn of(directory: &Path) -> Self {
+    pub(super) fn of(directory: &Path) -> Self {
         Self {
             bench: directory.join("bench"),
             rolecall: directory.join("rolecall"),
@@ -47,24 +47,24 @@ impl Programs {
 
 /// What a [`World`] shall have.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// Names its directory.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// How many roles: `role-0`, `role-1`, …
-    pub roles: usize,
+    pub(super) roles: usize,
     /// Whether `role-0` has an `[[imds]]` listener, which makes it issued at start.
-    pub imds: bool,
+    pub(super) imds: bool,
     /// Whether every role is issued at start and renewed though nobody reads it.
-    pub keep_fresh: bool,
+    pub(super) keep_fresh: bool,
 }
 
 /// Directories, configuration and a fake AWS; a daemon when one is started.
 #[derive(Debug)]
-pub struct World {
+pub(super) struct World {
     /// The AWS.
-    pub aws: FakeAws,
+    pub(super) aws: FakeAws,
     /// The daemon's socket.
-    pub socket: Endpoint,
+    pub(super) socket: Endpoint,
     socket_path: PathBuf,
     directory: PathBuf,
     imds: Option<SocketAddr>,
@@ -77,7 +77,7 @@ impl World {
     ///
     /// # Errors
     /// When a file or a port is not to be had.
-    pub fn new(home: &Path, programs: &Programs, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn new(home: &Path, programs: &Programs, plan: Plan) -> anyhow::Result<Self> {
         let directory = home.join(plan.name);
         for private in [&directory, &directory.join("run"), &directory.join("state")] {
             DirBuilder::new().mode(0o700).create(private)?;
@@ -97,13 +97,19 @@ impl World {
         }
         let imds = plan.imds.then(free_address).transpose()?;
         if let Some(address) = imds {
-            let _ = write!(text, "[[imds]]\nlisten = \"{address}\"\nrole = \"role-0\"\n");
+            let _ = write!(
+                text,
+                "[[imds]]\nlisten = \"{address}\"\nrole = \"role-0\"\n"
+            );
         }
         let keys = format!(
             "[base]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
         );
         private_file(&directory.join("config.toml"), &text)?;
-        private_file(&directory.join("aws-config"), "[profile base]\nregion = eu-west-1\n")?;
+        private_file(
+            &directory.join("aws-config"),
+            "[profile base]\nregion = eu-west-1\n",
+        )?;
         private_file(&directory.join("aws-credentials"), &keys)?;
         let socket_path = directory.join("run/rolecall.sock");
         Ok(Self {
@@ -121,7 +127,7 @@ impl World {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn started(home: &Path, programs: &Programs, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn started(home: &Path, programs: &Programs, plan: Plan) -> anyhow::Result<Self> {
         let mut world = Self::new(home, programs, plan)?;
         world.start()?;
         Ok(world)
@@ -131,7 +137,7 @@ impl World {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn start(&mut self) -> anyhow::Result<Duration> {
+    pub(super) fn start(&mut self) -> anyhow::Result<Duration> {
         let log_path = self.directory.join("log");
         let log = File::create(&log_path)?;
         let mut command = Command::new(&self.programs.rolecalld);
@@ -140,7 +146,10 @@ impl World {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", &self.directory)
             .env("AWS_CONFIG_FILE", self.directory.join("aws-config"))
-            .env("AWS_SHARED_CREDENTIALS_FILE", self.directory.join("aws-credentials"))
+            .env(
+                "AWS_SHARED_CREDENTIALS_FILE",
+                self.directory.join("aws-credentials"),
+            )
             .env("AWS_ENDPOINT_URL_STS", self.aws.url())
             .arg("--config")
             .arg(self.directory.join("config.toml"))
@@ -167,7 +176,7 @@ impl World {
     }
 
     /// Stops the daemon.
-    pub fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.daemon = None;
     }
 
@@ -175,17 +184,17 @@ impl World {
     ///
     /// # Errors
     /// When none was started.
-    pub fn pid(&self) -> anyhow::Result<u32> {
+    pub(super) fn pid(&self) -> anyhow::Result<u32> {
         Ok(self.daemon.as_ref().context("no daemon was started")?.pid())
     }
 
     /// The socket's path, for `ROLECALL_SOCKET`.
-    pub fn socket_path(&self) -> &Path {
+    pub(super) fn socket_path(&self) -> &Path {
         &self.socket_path
     }
 
     /// A request for a role's credentials on the socket.
-    pub fn credentials_request(&self, role: usize) -> Vec<u8> {
+    pub(super) fn credentials_request(&self, role: usize) -> Vec<u8> {
         self.socket.request("GET", &credentials_path(role), &[])
     }
 
@@ -193,8 +202,12 @@ impl World {
     ///
     /// # Errors
     /// When there are none.
-    pub fn credentials(&self, role: usize) -> anyhow::Result<Vec<u8>> {
-        let body = self.socket.connect()?.fetch(&self.credentials_request(role))?.to_vec();
+    pub(super) fn credentials(&self, role: usize) -> anyhow::Result<Vec<u8>> {
+        let body = self
+            .socket
+            .connect()?
+            .fetch(&self.credentials_request(role))?
+            .to_vec();
         Ok(body)
     }
 
@@ -202,7 +215,7 @@ impl World {
     ///
     /// # Errors
     /// When there is none.
-    pub fn imds_document(&self) -> anyhow::Result<(Endpoint, Vec<u8>)> {
+    pub(super) fn imds_document(&self) -> anyhow::Result<(Endpoint, Vec<u8>)> {
         let endpoint = Endpoint::Tcp(self.imds.context("this world has no IMDS listener")?);
         let ttl = [("X-aws-ec2-metadata-token-ttl-seconds", "21600")];
         let request = endpoint.request("PUT", "/latest/api/token", &ttl);
@@ -218,10 +231,12 @@ impl World {
     ///
     /// # Errors
     /// When there is none.
-    pub fn container_document(&self) -> anyhow::Result<(Endpoint, Vec<u8>)> {
+    pub(super) fn container_document(&self) -> anyhow::Result<(Endpoint, Vec<u8>)> {
         let lease = LeaseRequest {
             role: "role-0".into(),
-            scope: LeaseScope::Process { pid: std::process::id() },
+            scope: LeaseScope::Process {
+                pid: std::process::id(),
+            },
             reason: None,
             wait: 20,
             can_prompt: false,
@@ -229,7 +244,9 @@ impl World {
         };
         let json = [("Content-Type", "application/json")];
         let body = serde_json::to_string(&lease)?;
-        let request = self.socket.request_with_body("POST", "/v1/leases", &json, &body);
+        let request = self
+            .socket
+            .request_with_body("POST", "/v1/leases", &json, &body);
         let mut connection = self.socket.connect()?;
         let answer = connection.exchange(&request)?;
         if answer.status != 201 {
@@ -239,7 +256,8 @@ impl World {
         let grant: LeaseGrant = serde_json::from_slice(answer.body)?;
         let variable = |name: &str| {
             let pair = grant.set.iter().find(|(key, _)| key == name);
-            pair.map(|(_, value)| value.as_str()).with_context(|| format!("no {name}"))
+            pair.map(|(_, value)| value.as_str())
+                .with_context(|| format!("no {name}"))
         };
         let url = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?;
         let token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")?;
@@ -255,12 +273,12 @@ impl World {
 }
 
 /// Where a role's credentials are on the socket.
-pub fn credentials_path(role: usize) -> String {
+pub(super) fn credentials_path(role: usize) -> String {
     format!("/v1/credentials/role-{role}?wait=55")
 }
 
 /// The answer to a first request, if somebody listens.
-pub fn answered(endpoint: &Endpoint, request: &[u8]) -> Option<usize> {
+pub(super) fn answered(endpoint: &Endpoint, request: &[u8]) -> Option<usize> {
     let mut connection = endpoint.connect().ok()?;
     connection.fetch(request).ok().map(<[u8]>::len)
 }
@@ -275,6 +293,10 @@ fn private_file(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let mut options = File::options();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     Ok(file.write_all(text.as_bytes())?)
 }

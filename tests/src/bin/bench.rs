@@ -43,20 +43,22 @@ mod linux {
 
     /// Processes the benchmark is made of.
     #[derive(Subcommand)]
-    #[command(hide = true)]
     enum Part {
         /// A bare hyper server
+        #[command(hide = true)]
         Floor {
             #[arg(long)]
             unix: Option<PathBuf>,
         },
         /// One new caller of a socket
+        #[command(hide = true)]
         Call {
             warm: PathBuf,
             target: PathBuf,
             path: String,
         },
         /// The processes above the callers
+        #[command(hide = true)]
         Callers {
             nest: u32,
             rounds: u32,
@@ -76,11 +78,21 @@ mod linux {
                     json: arguments.json,
                     work: arguments.work,
                 })?;
-                return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                return Ok(if good {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::FAILURE
+                });
             }
             Some(Part::Floor { unix }) => floor::serve(unix.as_deref())?,
             Some(Part::Call { warm, target, path }) => callers::call(warm, target, path)?,
-            Some(Part::Callers { nest, rounds, floor, daemon, path }) => {
+            Some(Part::Callers {
+                nest,
+                rounds,
+                floor,
+                daemon,
+                path,
+            }) => {
                 callers::start_all(*nest, *rounds, floor, daemon, path)?;
             }
         }

@@ -23,13 +23,22 @@ const OTHERS: u64 = 200;
 
 pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     let callers = CALLERS.min(room()?.saturating_sub(OTHERS));
-    let plan = Plan { name: "cold", roles: 1, imds: false, keep_fresh: false };
+    let plan = Plan {
+        name: "cold",
+        roles: 1,
+        imds: false,
+        keep_fresh: false,
+    };
     let world = measured.world(plan)?;
-    world.aws.fail(Fault::delay(Duration::from_secs(measured.upstream)));
+    world
+        .aws
+        .fail(Fault::delay(Duration::from_secs(measured.upstream)));
     let request: Arc<[u8]> = world.credentials_request(0).into();
     let path: Arc<std::path::Path> = world.socket_path().into();
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let watch = Stopwatch::start();
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
@@ -63,7 +72,10 @@ pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
 /// Raises the limit on open files as far as it goes, for this process and the daemon it starts.
 fn room() -> anyhow::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit { current: limit.maximum, ..limit };
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
     setrlimit(Resource::Nofile, most).context("cannot raise the limit on open files")?;
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
@@ -81,7 +93,10 @@ async fn call(path: Arc<std::path::Path>, request: Arc<[u8]>) -> anyhow::Result<
     stream.write_all(&request).await?;
     let mut bytes = Vec::with_capacity(4 * 1024);
     loop {
-        ensure!(stream.read_buf(&mut bytes).await? > 0, "a caller's connection was closed");
+        ensure!(
+            stream.read_buf(&mut bytes).await? > 0,
+            "a caller's connection was closed"
+        );
         if let Some((status, head, body)) = parse(&bytes)?
             && bytes.len() >= head + body
         {

@@ -18,12 +18,19 @@ const ROUND: Duration = Duration::from_millis(400);
 
 pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (door, (endpoint, request)) in
-        [("IMDS", world.imds_document()?), ("container", world.container_document()?)]
-    {
+    for (door, (endpoint, request)) in [
+        ("IMDS", world.imds_document()?),
+        ("container", world.container_document()?),
+    ] {
         let body = endpoint.connect()?.fetch(&request)?.to_vec();
         let floor = Floor::tcp(&measured.programs.bench, &body)?;
-        rows.push(throughput(measured, world, door, (&endpoint, &request), &floor)?);
+        rows.push(throughput(
+            measured,
+            world,
+            door,
+            (&endpoint, &request),
+            &floor,
+        )?);
         rows.push(connecting(measured, door, (&endpoint, &request), &floor)?);
     }
     Ok(rows)
@@ -47,7 +54,11 @@ fn throughput(
     let mut busy = Duration::ZERO;
     for _ in 0..measured.rounds(12) {
         for (which, (load, rates)) in loads.iter_mut().zip(&mut rates).enumerate() {
-            let pid = if which == 0 { floor.pid() } else { world.pid()? };
+            let pid = if which == 0 {
+                floor.pid()
+            } else {
+                world.pid()?
+            };
             let before = processor_time(pid)?;
             rates.push(load.run(ROUND)?);
             if which == 1 {
@@ -62,8 +73,11 @@ fn throughput(
         rate,
         Budget::AtLeastShare(0.9),
     )
-    .over(floor)
-    .note(format!("the daemon's one thread was busy {:.0} % of the time", share * 100.0)))
+    .above(floor)
+    .note(format!(
+        "the daemon's one thread was busy {:.0} % of the time",
+        share * 100.0
+    )))
 }
 
 fn connecting(
@@ -87,5 +101,5 @@ fn connecting(
         time,
         Budget::Unbudgeted,
     )
-    .over(floor))
+    .above(floor))
 }

@@ -23,15 +23,15 @@ use super::world::{Plan, Programs, World};
 
 /// What all rows are measured with.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(super) struct Measured {
     /// The programs.
-    pub programs: Programs,
+    pub(super) programs: Programs,
     /// An empty directory.
-    pub work: PathBuf,
+    pub(super) work: PathBuf,
     /// Fewer rounds.
-    pub quick: bool,
+    pub(super) quick: bool,
     /// How long AWS takes where callers are cold, in seconds.
-    pub upstream: u64,
+    pub(super) upstream: u64,
 }
 
 impl Measured {
@@ -49,10 +49,17 @@ impl Measured {
 ///
 /// # Errors
 /// When there is no daemon at all.
-pub fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
+pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     let quiet = quiet::Quiet::begin(measured)?;
-    let plan = Plan { name: "main", roles: 1, imds: true, keep_fresh: false };
-    let world = measured.world(plan).context("the daemon most rows are about")?;
+    let plan = Plan {
+        name: "main",
+        roles: 1,
+        imds: true,
+        keep_fresh: false,
+    };
+    let world = measured
+        .world(plan)
+        .context("the daemon most rows are about")?;
     world.credentials(0).context("a first session")?;
 
     let mut rows = Vec::new();
@@ -67,11 +74,17 @@ pub fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     add("process", &mut || shim::rows(measured, &world));
     add("socket", &mut || reads::rows(measured, &world));
     add("imds and container", &mut || doors::rows(measured, &world));
-    add("reads while upstream is in trouble", &mut || upstream::rows(measured, &world));
+    add("reads while upstream is in trouble", &mut || {
+        upstream::rows(measured, &world)
+    });
     add("start", &mut || start::rows(measured));
     add("cold callers", &mut || cold::rows(measured));
     let mut quiet = Some(quiet);
-    add("memory and wake-ups", &mut || quiet.take().map_or_else(|| Ok(Vec::new()), |it| it.rows()));
+    add("memory and wake-ups", &mut || {
+        quiet
+            .take()
+            .map_or_else(|| Ok(Vec::new()), quiet::Quiet::rows)
+    });
     add("sizes", &mut || sizes::rows(measured));
     rows.extend(
         [
@@ -96,7 +109,11 @@ struct Reader {
 
 impl Reader {
     fn new(connection: Connection, request: Vec<u8>) -> Self {
-        Self { connection, request, rounds: Vec::new() }
+        Self {
+            connection,
+            request,
+            rounds: Vec::new(),
+        }
     }
 
     fn round(&mut self, reads: u32, share: f64) -> anyhow::Result<()> {

@@ -35,7 +35,12 @@ struct Seen {
 impl Quiet {
     /// Starts the daemon, has every role read, and begins to watch.
     pub(super) fn begin(measured: &Measured) -> anyhow::Result<Self> {
-        let plan = Plan { name: "quiet", roles: ROLES, imds: true, keep_fresh: false };
+        let plan = Plan {
+            name: "quiet",
+            roles: ROLES,
+            imds: true,
+            keep_fresh: false,
+        };
         let world = measured.world(plan)?;
         for role in 0..ROLES {
             world.credentials(role)?;
@@ -45,7 +50,10 @@ impl Quiet {
         }
         let socket = measured.work.join("quiet.sock");
         let floor = Floor::unix(&measured.programs.bench, socket, b"{}")?;
-        floor.endpoint.connect()?.fetch(&floor.endpoint.request("GET", "/", &[]))?;
+        floor
+            .endpoint
+            .connect()?
+            .fetch(&floor.endpoint.request("GET", "/", &[]))?;
 
         let (pid, floor_pid) = (world.pid()?, floor.pid());
         let window = Duration::from_secs(if measured.quick { 10 } else { 60 });
@@ -60,12 +68,19 @@ impl Quiet {
                 window,
             })
         });
-        Ok(Self { _world: world, _floor: floor, watch })
+        Ok(Self {
+            _world: world,
+            _floor: floor,
+            watch,
+        })
     }
 
     /// Waits for the end of the window.
     pub(super) fn rows(self) -> anyhow::Result<Vec<Row>> {
-        let seen = self.watch.join().map_err(|_| anyhow::anyhow!("the watch panicked"))??;
+        let seen = self
+            .watch
+            .join()
+            .map_err(|_| anyhow::anyhow!("the watch panicked"))??;
         #[expect(clippy::cast_precision_loss, reason = "few")]
         let per_minute = seen.switches as f64 * 60.0 / seen.window.as_secs_f64();
         Ok(vec![
@@ -74,14 +89,17 @@ impl Quiet {
                 Quantity::Bytes(seen.resident),
                 Budget::AtMost(Quantity::Bytes(12_000_000)),
             )
-            .over(Quantity::Bytes(seen.floor))
+            .above(Quantity::Bytes(seen.floor))
             .note("VmRSS, sessions read over three doors; floor: bare hyper".into()),
             Row::new(
                 "idle process: wake-ups, nothing due",
                 Quantity::PerMinute(per_minute),
                 Budget::AtMost(Quantity::PerMinute(2.0)),
             )
-            .note(format!("context switches of all threads within {} s", seen.window.as_secs())),
+            .note(format!(
+                "context switches of all threads within {} s",
+                seen.window.as_secs()
+            )),
         ])
     }
 }

@@ -24,8 +24,25 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
         Quantity::Time(time),
         Budget::AtMostTimes(1.15),
     )
-    .over(Quantity::Time(floor_time))
-    .note(format!("floor: bare hyper, the same body of {} bytes", body.len()));
+    .above(Quantity::Time(floor_time))
+    .note(format!(
+        "floor: bare hyper, the same body of {} bytes",
+        body.len()
+    ));
+
+    let request = world.credentials_request(0);
+    let mut readers = [
+        Reader::new(floor.endpoint.connect()?, request.clone()),
+        Reader::new(floor.endpoint.connect()?, request),
+    ];
+    in_turn(&mut readers, measured.rounds(40), 500, 0.5)?;
+    let [once, again] = readers.map(Reader::result);
+    let noise = Row::new(
+        "that floor against itself: how far a ratio is off",
+        Quantity::Time(again),
+        Budget::Unbudgeted,
+    )
+    .above(Quantity::Time(once));
 
     let (mut floors, mut times) = callers::measure(
         &measured.programs.bench,
@@ -39,10 +56,10 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
         Quantity::Time(median(&mut times)),
         Budget::AtMostTimes(2.0),
     )
-    .over(Quantity::Time(median(&mut floors)))
+    .above(Quantity::Time(median(&mut floors)))
     .note(format!(
         "a process each, with {} ancestors below the shell; floor: bare hyper, connect and request",
         callers::NEST + 1
     ));
-    Ok(vec![kept, new])
+    Ok(vec![kept, noise, new])
 }

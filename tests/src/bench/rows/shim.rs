@@ -16,16 +16,24 @@ const TRUE: &str = "/bin/true";
 pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row>> {
     let shim = || {
         let mut command = program(&measured.programs.rolecall);
-        command.args(["process", "role-0"]).env("ROLECALL_SOCKET", world.socket_path());
+        command
+            .args(["process", "role-0"])
+            .env("ROLECALL_SOCKET", world.socket_path());
         command
     };
     let output = shim().output()?;
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    ensure!(answer["Version"] == 1, "not what credential_process must print: {answer}");
+    ensure!(
+        answer["Version"] == 1,
+        "not what credential_process must print: {answer}"
+    );
 
     let (mut floors, mut times) = (Vec::new(), Vec::new());
     for _ in 0..measured.rounds(500) {
-        for (command, times) in [(program(Path::new(TRUE)), &mut floors), (shim(), &mut times)] {
+        for (command, times) in [
+            (program(Path::new(TRUE)), &mut floors),
+            (shim(), &mut times),
+        ] {
             times.push(timed(|| run(command))?);
         }
     }
@@ -36,7 +44,7 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
             Quantity::Time(time),
             Budget::AtMostTimes(1.25),
         )
-        .over(Quantity::Time(floor))
+        .above(Quantity::Time(floor))
         .note(format!("floor: {TRUE}, in turn, {} of each", times.len())),
     ])
 }
@@ -44,7 +52,11 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
 /// As an SDK does it: standard output is a pipe.
 fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     command
 }
 

@@ -14,7 +14,12 @@ use super::Measured;
 const ROLES: usize = 100;
 
 pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
-    let plan = Plan { name: "start", roles: ROLES, imds: false, keep_fresh: false };
+    let plan = Plan {
+        name: "start",
+        roles: ROLES,
+        imds: false,
+        keep_fresh: false,
+    };
     let mut world = World::new(&measured.work, &measured.programs, plan)?;
     let (mut floors, mut times) = (Vec::new(), Vec::new());
     for round in 0..measured.rounds(20) {
@@ -22,7 +27,10 @@ pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
         floors.push(timed(|| -> anyhow::Result<()> {
             let floor = Floor::unix(&measured.programs.bench, socket, b"{}")?;
             let request = floor.endpoint.request("GET", "/", &[]);
-            ensure!(answered(&floor.endpoint, &request).is_some(), "the floor says nothing");
+            ensure!(
+                answered(&floor.endpoint, &request).is_some(),
+                "the floor says nothing"
+            );
             Ok(())
         })?);
         times.push(world.start()?);
@@ -35,8 +43,12 @@ pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
             Quantity::Time(median(&mut times)),
             Budget::AtMost(Quantity::Time(Duration::from_millis(50))),
         )
-        .over(Quantity::Time(median(&mut floors)))
+        .above(Quantity::Time(median(&mut floors)))
         .note("from the start to the first answered GET /v1/status; floor: bare hyper".into()),
-        Row::new("calls to AWS at those starts", Quantity::Count(calls as u64), Budget::Exactly(0)),
+        Row::new(
+            "calls to AWS at those starts",
+            Quantity::Count(calls as u64),
+            Budget::Exactly(0),
+        ),
     ])
 }

@@ -15,7 +15,12 @@ const OTHERS: usize = 50;
 const LIFETIME_SECONDS: i64 = 20;
 
 pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>> {
-    let plan = Plan { name: "hanging", roles: OTHERS + 1, imds: false, keep_fresh: false };
+    let plan = Plan {
+        name: "hanging",
+        roles: OTHERS + 1,
+        imds: false,
+        keep_fresh: false,
+    };
     let hanging = measured.world(plan)?;
     hanging.credentials(0)?;
     hanging.aws.fail(Fault::new(Effect::Hang));
@@ -30,9 +35,16 @@ pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>
     drop(waiting);
     drop(hanging);
 
-    let plan = Plan { name: "renewing", roles: OTHERS + 1, imds: false, keep_fresh: true };
+    let plan = Plan {
+        name: "renewing",
+        roles: OTHERS + 1,
+        imds: false,
+        keep_fresh: true,
+    };
     let mut renewing = World::new(&measured.work, &measured.programs, plan)?;
-    renewing.aws.fail(Fault::new(Effect::Lifetime { seconds: LIFETIME_SECONDS }));
+    renewing.aws.fail(Fault::new(Effect::Lifetime {
+        seconds: LIFETIME_SECONDS,
+    }));
     renewing.start()?;
     for role in 0..=OTHERS {
         renewing.credentials(role)?;
@@ -75,12 +87,17 @@ fn row(
     note: String,
 ) -> anyhow::Result<Row> {
     let reader = |world: &World| -> anyhow::Result<Reader> {
-        Ok(Reader::new(world.socket.connect()?, world.credentials_request(0)))
+        Ok(Reader::new(
+            world.socket.connect()?,
+            world.credentials_request(0),
+        ))
     };
     let mut readers = [reader(idle)?, reader(troubled)?];
     in_turn(&mut readers, measured.rounds(60), 1_000, 0.99).context("a read")?;
     let [floor, time] = readers.map(Reader::result);
-    Ok(Row::new(work, Quantity::Time(time), Budget::AtMostTimes(1.2))
-        .over(Quantity::Time(floor))
-        .note(note))
+    Ok(
+        Row::new(work, Quantity::Time(time), Budget::AtMostTimes(1.2))
+            .above(Quantity::Time(floor))
+            .note(note),
+    )
 }
