@@ -1,8 +1,8 @@
-//! Where the daemon's socket is.
+//! Where the daemon's socket is, and its state.
 //!
-//! Order (DESIGN, "The doors"): `--socket`, `ROLECALL_SOCKET`,
+//! The socket (DESIGN, "The doors"): `--socket`, `ROLECALL_SOCKET`,
 //! `$XDG_RUNTIME_DIR/rolecall/rolecall.sock`, `/run/user/<uid>/rolecall/rolecall.sock`; on macOS the
-//! per-user temporary directory. No HOME and no name service is consulted, so that the shim stays
+//! per-user temporary directory. For it no HOME and no name service is consulted, so that the shim stays
 //! quick and works in a static binary.
 
 use std::ffi::OsString;
@@ -10,6 +10,9 @@ use std::path::PathBuf;
 
 /// The variable that names the socket.
 pub const SOCKET_VARIABLE: &str = "ROLECALL_SOCKET";
+
+/// The variable that names the state directory.
+pub const STATE_VARIABLE: &str = "ROLECALL_STATE_DIR";
 
 /// The socket's path: `explicit` (from `--socket`) if given, else the environment's, else the
 /// platform's default for the calling user.
@@ -45,6 +48,29 @@ pub fn runtime_directory(uid: u32, variable: impl Fn(&str) -> Option<OsString>) 
         .join("rolecall")
 }
 
+/// The directory that keeps what outlives a restart (ledger, what `setup` did), mode 0700:
+/// `ROLECALL_STATE_DIR`, `$XDG_STATE_HOME/rolecall`, `~/.local/state/rolecall`; on macOS
+/// `~/Library/Application Support/rolecall`. None if none of the variables is set, HOME included.
+pub fn state_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name: &str| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(directory) = set(STATE_VARIABLE) {
+        return Some(directory);
+    }
+    let base = if cfg!(target_os = "macos") {
+        set("HOME")?.join("Library/Application Support")
+    } else {
+        match set("XDG_STATE_HOME").filter(|path| path.is_absolute()) {
+            Some(directory) => directory,
+            None => set("HOME")?.join(".local/state"),
+        }
+    };
+    Some(base.join("rolecall"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +103,20 @@ mod tests {
             socket(None, 7, none),
             PathBuf::from("/run/user/7/rolecall/rolecall.sock")
         );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn state_outlives_restarts() {
+        let all = &[("ROLECALL_STATE_DIR", "/s"), ("XDG_STATE_HOME", "/x")];
+        assert_eq!(state_directory(with(all)), Some("/s".into()));
+        let xdg = &[("XDG_STATE_HOME", "/x"), ("HOME", "/h")];
+        assert_eq!(state_directory(with(xdg)), Some("/x/rolecall".into()));
+        let home = &[("XDG_STATE_HOME", "relative"), ("HOME", "/h")];
+        assert_eq!(
+            state_directory(with(home)),
+            Some("/h/.local/state/rolecall".into())
+        );
+        assert_eq!(state_directory(with(&[])), None);
     }
 }

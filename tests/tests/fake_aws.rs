@@ -1,5 +1,7 @@
 //! The fake AWS as AWS's own SDK sees it: what it accepts, what it refuses, and how it fails.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sts::Client;
@@ -76,6 +78,7 @@ async fn who(client: &Client) -> Result<String, String> {
 }
 
 /// AWS's error code, or what kind of failure it was before there was one.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn code<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> String {
     let kind = match &error {
         SdkError::TimeoutError(_) => "timeout",
@@ -213,7 +216,7 @@ async fn every_fault_is_seen_by_the_sdk() {
 }
 
 /// The SDK (1.124) does not mind a document that ends early: it fills what is missing with defaults.
-/// Whoever takes its answers must look at every field; `rolecalld` does.
+/// Whoever takes its answers must look at every field; `rolecalld` must.
 #[tokio::test]
 async fn broken_xml_is_an_error_or_an_answer_without_an_end() {
     let aws = start();
@@ -278,4 +281,16 @@ async fn waiting_sees_a_call_that_is_not_answered_yet() {
     .unwrap();
     assert_eq!(asking.await.unwrap(), Err("timeout".into()));
     drop(aws);
+}
+
+/// Neither makes the SDK's reader grow or recurse; a longer document is for the caller to cap.
+#[tokio::test]
+async fn entities_and_depth_are_read_over() {
+    let aws = start();
+    let alice = alice(&aws);
+    for effect in [Effect::EntityXml, Effect::DeepXml { depth: 20_000 }] {
+        aws.fail(Fault::new(effect).once());
+        let output = assume(&alice, HUB).await.unwrap();
+        assert!(who(&session(&aws, &output)).await.is_ok());
+    }
 }

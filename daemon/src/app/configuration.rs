@@ -22,7 +22,7 @@ pub struct Targets {
     /// The log filter.
     pub logging: Option<Logging>,
     /// Called with the listeners and settings now in force.
-    pub listeners: Arc<dyn Fn(&Settings, &[ImdsListener]) + Send + Sync>,
+    pub in_force: Arc<dyn Fn(&Settings, &[ImdsListener]) + Send + Sync>,
 }
 
 /// The configuration in force. One a daemon.
@@ -119,7 +119,7 @@ impl Configuration {
         }
         targets.ledger.set_on_error(config.settings.ledger_on_error);
         let changes = targets.keepers.apply(config.roles.clone(), config.settings.idle_after);
-        (targets.listeners)(&config.settings, &config.imds);
+        (targets.in_force)(&config.settings, &config.imds);
         changes
     }
 

@@ -1,13 +1,43 @@
 //! `config.toml` and AWS's shared files become settings, roles and listeners.
+//!
+//! Files are read once ([`file`]), `config.toml` becomes a tree of values with their lines ([`tree`],
+//! [`toml_file`]), AWS's files go through AWS's own reader beside an index of their lines ([`shared`],
+//! [`index`]). A role's definition is `[roles.NAME]` over `[profile NAME]`, key by key
+//! ([`definition`]); [`resolve`] follows `source_profile` to the keys it begins with and makes the
+//! recipe. [`setup`] and [`exec`] write such files anew.
+
+mod call;
+mod client_line;
+mod definition;
+mod endpoint;
+mod environment;
+mod exec;
+mod file;
+mod index;
+mod keys;
+mod load;
+mod problem;
+mod resolve;
+mod setup;
+mod shared;
+#[cfg(test)]
+mod testing;
+mod toml_file;
+mod tree;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 
+pub use self::exec::{ExecFiles, exec_files};
+pub use self::file::Stamps;
+pub use self::load::load;
+pub use self::setup::plan_setup;
 use crate::recipe::Role;
 
 /// What configuration is read from, gathered once at start.
@@ -20,9 +50,8 @@ pub struct Sources {
     /// Home directory, for `~`.
     pub home: Option<PathBuf>,
 }
-
 /// The top-level keys of `config.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How long without a real read pins keep a step fresh.
     pub idle_after: Duration,
@@ -34,6 +63,19 @@ pub struct Settings {
     pub allow_root: bool,
     /// Variables that the service manager does not pass on; they win over the process's own.
     pub environment: BTreeMap<String, String>,
+}
+
+/// Of `environment` only the names: a proxy's URL may hold a password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("idle_after", &self.idle_after)
+            .field("log", &self.log)
+            .field("ledger_on_error", &self.ledger_on_error)
+            .field("allow_root", &self.allow_root)
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 /// `ledger_on_error`.
@@ -79,42 +121,4 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// To notice changes by.
     pub stamps: Stamps,
-}
-
-/// What the files looked like when they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamps(Vec<()>);
-
-impl Stamps {
-    /// Whether a file has come, gone or changed since (by device, inode, size and change time).
-    pub fn changed(&self) -> bool {
-        false
-    }
-}
-
-/// Reads everything.
-pub fn load(_sources: &Sources) -> Loaded {
-    todo!()
-}
-
-/// The files `exec` points its command at (DESIGN, "container").
-#[expect(missing_debug_implementations, reason = "copies of files with keys")]
-pub struct ExecFiles {
-    /// Copy of the shared config whose `[default]` has the role's settings and no credential keys.
-    pub config: zeroize::Zeroizing<String>,
-    /// Copy of the shared credentials file without `[default]`'s keys.
-    pub credentials: zeroize::Zeroizing<String>,
-}
-
-/// Makes the copies for `role`.
-pub fn exec_files(_sources: &Sources, _role: &str) -> std::io::Result<ExecFiles> {
-    todo!()
-}
-
-/// What `setup` would change.
-pub fn plan_setup(
-    _sources: &Sources,
-    _request: &rolecall::api::SetupRequest,
-) -> Result<rolecall::api::SetupPlan, rolecall::api::Problem> {
-    todo!()
 }

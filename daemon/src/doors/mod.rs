@@ -1,1 +1,31 @@
-//! doors
+//! The ways in: the socket, IMDS listeners and the container endpoint, with one guard in front.
+//!
+//! A connection is accepted ([`server`]), its other end looked up once ([`visitor`]), each head judged
+//! ([`guard`]) and answered by its door ([`socket`], [`imds`], [`container`]); [`records`] tells the
+//! ledger. With a session at hand an answer is made where the request is read: no task, no lock held,
+//! no copy of the body.
+
+pub mod answer;
+pub mod bind;
+pub mod body;
+pub mod connections;
+pub mod container;
+pub mod guard;
+pub mod imds;
+pub mod metrics;
+pub mod needs;
+pub mod patience;
+pub mod readers;
+pub mod records;
+pub mod refusals;
+pub mod server;
+pub mod socket;
+pub mod target;
+pub mod token;
+pub mod visitor;
+pub mod wire;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,18 @@
 //! One file per way of getting a session.
+//!
+//! [`sts::Sts`] makes the calls; `assume_role` says what is asked and checks what comes back; `failure`
+//! and `classify` tell failures apart; `network` and `transport` are the way there; `skew` keeps AWS's time.
+
+mod assume_role;
+pub mod classify;
+mod exchange;
+mod failure;
+pub mod network;
+pub mod skew;
+pub mod sts;
+#[cfg(test)]
+mod tests;
+mod transport;
 
 use std::time::Duration;
 
@@ -66,7 +80,7 @@ pub struct IssueError {
     pub sent: bool,
 }
 
-/// What kind of failure an attempt met (issue 4 of the lifecycle: what to do about it).
+/// What kind of failure an attempt met (what to do about it: `session::lifecycle`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// AWS refuses this principal this role.

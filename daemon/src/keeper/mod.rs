@@ -1,13 +1,35 @@
 //! One task a step: issues its session, renews it, answers for it.
+//!
+//! A reader goes `Keepers::role` → [`Entry::read`]: two pointer loads and a few atomic marks, no lock, no
+//! task. Only who finds nothing valid waits ([`Keepers::obtain`]), and all who wait share one attempt.
+//! `handle` is what readers and the task share, `task` drives `session::lifecycle`, `attempt` is one call
+//! with the ledger's records around it, `registry` knows what is in force.
 
-use std::sync::Arc;
+mod attempt;
+mod changes;
+mod handle;
+mod names;
+mod pin;
+mod registry;
+mod status;
+mod task;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rolecall::api::{Problem, RoleState, RoleStatus};
+use rolecall::api::{Code, Problem};
 
-use crate::clock::{Now, SharedClock};
-use crate::issue::Issuer;
-use crate::ledger::Ledger;
+pub use pin::Pin;
+
+use self::handle::{Handle, Waited};
+use self::registry::Registry;
+use crate::clock::{BoxFuture, Now, SharedClock};
+use crate::issue::{IssueError, Issuer};
+use crate::ledger::{Ledger, Record, Unwritable};
 use crate::recipe::Role;
 use crate::secrets::SharedRandom;
 use crate::session::Served;
@@ -23,55 +45,124 @@ pub struct Tools {
     /// The caller of AWS.
     pub issuer: Arc<dyn Issuer>,
     /// The ledger.
-    pub ledger: Ledger,
+    pub ledger: Arc<dyn Journal>,
     /// Where session-name ids are kept.
     pub state_directory: std::path::PathBuf,
+    /// `{user}` of session names.
+    pub user: String,
+    /// `{host}` of session names.
+    pub host: String,
     /// Called before an attempt: reloads the configuration if a file has changed (DESIGN rule 12).
     pub freshen: Arc<dyn Freshen>,
+}
+
+/// Where attempts and sessions are recorded. A trait, so that keepers can be tested without a disk.
+pub trait Journal: Send + Sync {
+    /// Writes a record and waits until it is on disk. An error only under `ledger_on_error = "refuse"`.
+    fn commit(&self, record: Record) -> BoxFuture<'_, Result<(), Unwritable>>;
+}
+
+impl Journal for Ledger {
+    fn commit(&self, record: Record) -> BoxFuture<'_, Result<(), Unwritable>> {
+        Box::pin(Self::commit(self, record))
+    }
 }
 
 /// Looks whether configuration files changed, and reloads if so.
 pub trait Freshen: Send + Sync {
     /// Returns when the files as they are now are in force, or were found wanting.
-    fn freshen(&self) -> crate::clock::BoxFuture<'_, ()>;
+    fn freshen(&self) -> BoxFuture<'_, ()>;
 }
 
 /// Every role and every step's keeper. Cheap to clone.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "roles hold keys")]
-pub struct Keepers {}
+pub struct Keepers(Arc<Registry>);
 
 impl Keepers {
     /// No roles yet.
-    pub fn new(_tools: Tools) -> Self {
-        todo!()
+    pub fn new(tools: Tools) -> Self {
+        Self(Arc::new(Registry::new(tools)))
     }
 
-    /// Puts `roles` in force: unchanged steps keep their sessions, removed ones end. Returns what
-    /// changed, one line each.
-    pub fn apply(&self, _roles: Vec<Role>, _idle_after: Duration) -> Vec<String> {
-        todo!()
+    /// Puts `roles` in force: unchanged steps keep their sessions, removed ones end, remembered failures
+    /// are forgotten. Returns what changed, one line each.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime: new steps get their tasks here.
+    pub fn apply(&self, roles: Vec<Role>, idle_after: Duration) -> Vec<String> {
+        self.0.apply(roles, idle_after)
     }
 
     /// A role by name: a pointer load and a hash look-up.
-    pub fn role(&self, _name: &str) -> Option<Arc<Entry>> {
-        todo!()
+    pub fn role(&self, name: &str) -> Option<Arc<Entry>> {
+        self.0.table.load().by_name.get(name).cloned()
     }
 
     /// A role by its slug (HTTP doors).
-    pub fn role_by_slug(&self, _slug: &str) -> Option<Arc<Entry>> {
-        todo!()
+    pub fn role_by_slug(&self, slug: &str) -> Option<Arc<Entry>> {
+        self.0.table.load().by_slug.get(slug).cloned()
     }
 
     /// All roles, by name.
     pub fn roles(&self) -> Vec<Arc<Entry>> {
-        todo!()
+        self.0.table.load().ordered.clone()
     }
 
-    /// Ends all waiting and stops all tasks (drain).
-    pub fn shut_down(&self) {
-        todo!()
+    /// A role's session, waiting at most `limit` for AWS. An unknown name makes the configuration's files
+    /// be looked at again (DESIGN rule 12), and a role that a reload changes while somebody waits is looked
+    /// up anew once. What was begun goes on when the caller goes away.
+    pub async fn obtain(
+        &self,
+        role: &str,
+        limit: Duration,
+    ) -> Result<(Arc<Entry>, Arc<Served>), Obtain> {
+        let clock = &self.0.tools.clock;
+        let deadline = clock.now().plus(limit);
+        let entry = if let Some(entry) = self.role(role) {
+            entry
+        } else {
+            self.0.tools.freshen.freshen().await;
+            self.role(role).ok_or(Obtain::UnknownRole)?
+        };
+        match entry.wait_until(deadline).await {
+            Ok(served) => Ok((entry, served)),
+            Err(Waited::Answer(answer)) => Err(Obtain::NoSession(entry, answer)),
+            Err(Waited::Retired) => {
+                let entry = self.role(role).ok_or(Obtain::UnknownRole)?;
+                match entry.wait_until(deadline).await {
+                    Ok(served) => Ok((entry, served)),
+                    Err(waited) => Err(Obtain::NoSession(entry, answer(waited))),
+                }
+            }
+        }
     }
+
+    /// A standing reader of a role, known yet or not; issues at once.
+    pub fn pin(&self, role: &str) -> Pin {
+        Pin(Some(self.0.pin(role)))
+    }
+
+    /// Ends all waiting (`not_ready`, "the daemon is stopping") and tells all tasks to end; attempts in
+    /// flight get two seconds.
+    pub fn shut_down(&self) {
+        self.0.shut_down();
+    }
+
+    /// After [`Self::shut_down`]: returns when every task has ended and its last record is with the ledger.
+    pub async fn stopped(&self) {
+        self.0.stopped().await;
+    }
+}
+
+/// Why [`Keepers::obtain`] has nothing to give.
+#[expect(missing_debug_implementations, reason = "roles hold keys")]
+pub enum Obtain {
+    /// No role of that name, in the files as they are now.
+    UnknownRole,
+    /// The role is there, its session is not.
+    NoSession(Arc<Entry>, NoSession),
 }
 
 /// A role in force.
@@ -79,39 +170,84 @@ impl Keepers {
 pub struct Entry {
     /// The role.
     pub role: Role,
+    /// Its name on HTTP doors.
+    pub slug: String,
+    steps: Vec<Arc<Handle>>,
+    registry: Weak<Registry>,
+    clock: SharedClock,
 }
 
 impl Entry {
     /// The session, if a valid one is held: no lock, no wait. Counts as a read of the step and its
     /// parents, and wakes the keeper if a renewal is due.
-    pub fn read(&self, _now: Now) -> Option<Arc<Served>> {
-        todo!()
+    pub fn read(&self, now: Now) -> Option<Arc<Served>> {
+        let (last, parents) = self.steps.split_last()?;
+        let served = last.valid(now)?;
+        last.mark_read(now);
+        for parent in parents {
+            parent.mark_read(now);
+        }
+        Some(served)
     }
 
-    /// The session, waiting at most `limit` for AWS (which this call itself may ask).
-    pub async fn wait(&self, _limit: Duration) -> Result<Arc<Served>, NoSession> {
-        todo!()
+    /// The session, waiting at most `limit` for AWS (which this call itself may ask). Doors use
+    /// [`Keepers::obtain`], which also knows what to do when a reload takes the role away meanwhile.
+    pub async fn wait(&self, limit: Duration) -> Result<Arc<Served>, NoSession> {
+        let deadline = self.clock.now().plus(limit);
+        self.wait_until(deadline).await.map_err(answer)
+    }
+
+    async fn wait_until(&self, deadline: Now) -> Result<Arc<Served>, Waited> {
+        if let Some(served) = self.read(self.clock.now()) {
+            return Ok(served);
+        }
+        let last = match &self.role.recipe {
+            Ok(_) => self.steps.last().expect("a recipe has at least one step"),
+            Err(unusable) => {
+                return Err(Waited::Answer(NoSession::Unusable(Problem {
+                    code: Code::Unusable,
+                    message: unusable.reason.clone(),
+                    hint: unusable.hint.clone(),
+                })));
+            }
+        };
+        let served = last.wait(&self.clock, deadline).await?;
+        self.read(self.clock.now());
+        Ok(served)
     }
 
     /// Counts as a reader until dropped (or `idle_after` without a real read), and issues at once.
     pub fn pin(&self) -> Pin {
-        todo!()
+        let registry = self.registry.upgrade();
+        Pin(registry.map(|registry| registry.pin(self.role.name.as_str())))
     }
 
-    /// For `status` and `roles`, without consumers (the doors know those).
-    pub fn status(&self, _now: Now) -> RoleStatus {
-        todo!()
-    }
-
-    /// What it is doing.
-    pub fn state(&self, _now: Now) -> RoleState {
-        todo!()
+    /// What GetCallerIdentity answers with `served`: account, ARN, user id.
+    pub async fn identity(&self, served: &Served) -> Result<(String, String, String), NoSession> {
+        let (Some(registry), Ok(recipe)) = (self.registry.upgrade(), &self.role.recipe) else {
+            return Err(answer(Waited::Retired));
+        };
+        let step = recipe.last();
+        let signer = attempt::signer_of_session(&served.session);
+        let result = registry
+            .tools
+            .issuer
+            .identity(signer, step.call.clone())
+            .await;
+        result.map_err(|error: IssueError| attempt::answer(&error, &step.label))
     }
 }
 
-/// A standing reader: `keep_fresh`, a listener, a live lease.
-#[derive(Debug)]
-pub struct Pin {}
+fn answer(waited: Waited) -> NoSession {
+    match waited {
+        Waited::Answer(answer) => answer,
+        Waited::Retired => NoSession::NotReady(Problem {
+            code: Code::NotReady,
+            message: "the configuration has just changed".to_owned(),
+            hint: Some("ask again".to_owned()),
+        }),
+    }
+}
 
 /// Why there is no session to give (DESIGN, table of answers).
 #[derive(Clone, Debug, PartialEq, Eq)]

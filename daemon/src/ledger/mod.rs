@@ -1,194 +1,221 @@
 //! The append-only record of every attempt, every session, its first serve to each consumer, every
-//! refusal.
+//! refusal (DESIGN rule 11).
+//!
+//! One JSON object a line in `ledger.jsonl`, numbered by `seq` through restarts and rotations. Everyone
+//! hands records to one thread ([`writer`]), which numbers them ([`recorder`]) and appends them ([`disk`]);
+//! readers go to the files themselves ([`query`]). A record has no field a secret could be in.
 
+mod disk;
+mod line;
+mod query;
+mod record;
+mod recorder;
+mod rotate;
+mod seen;
+mod writer;
+
+use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
 
-use rolecall::api::Door;
-use serde::Serialize;
 use tokio::sync::broadcast;
 
+pub use self::record::{Event, Record, SessionRecord};
+
+use self::disk::LedgerFile;
+use self::line::Origin;
+use self::recorder::Recorder;
+use self::seen::Seen;
+use self::writer::Shared;
 use crate::clock::{SharedClock, Timestamp};
 use crate::config::LedgerOnError;
-use crate::peer::{Consumer, Peer};
-use crate::session::Origin;
+use crate::sys::host;
 
-/// What happened. The writer adds `v`, `seq`, `ts_wall`, `ts_boot`, `boot_id`, `host`, `daemon_ver`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Record {
-    /// What kind of event.
-    pub event: Event,
-    /// The role's name, or names joined by `,` for a step that serves several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// ARN of the IAM role.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role_arn: Option<String>,
-    /// Short fingerprint of the step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<String>,
-    /// The session.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<SessionRecord>,
-    /// Through which door.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub door: Option<Door>,
-    /// The other end of the connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<Peer>,
-    /// Who the credentials are for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub consumer: Option<Consumer>,
-    /// Lease, if one was used or is made or ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lease: Option<String>,
-    /// The rule or check that refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Failure code of an attempt, or reason of a refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Words for a person; never a secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-}
-
-/// Kinds of record (DESIGN rule 11).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// A call to AWS is about to be made.
-    Attempt,
-    /// The configuration in force changed.
-    Config,
-    /// The call failed: AWS issued nothing.
-    Failed,
-    /// Records were lost here.
-    Gap,
-    /// The call gave a session.
-    Issued,
-    /// A lease was made.
-    Lease,
-    /// A lease ended.
-    LeaseEnd,
-    /// Someone was refused.
-    Refused,
-    /// The configuration was read again.
-    Reload,
-    /// First serve of a session to a consumer.
-    Serve,
-    /// The daemon started.
-    #[default]
-    Start,
-    /// The daemon stopped.
-    Stop,
-    /// Nobody knows whether AWS issued a session: the connection broke after the request was sent.
-    Unknown,
-}
-
-/// A session, as the ledger names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct SessionRecord {
-    /// Access key id.
-    pub akid: String,
-    /// Assumed-role ARN.
-    pub arn: String,
-    /// `AROA…:session`.
-    pub assumed_role_id: String,
-    /// Session name.
-    pub session_name: String,
-    /// Source identity.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_identity: Option<String>,
-    /// When it was issued.
-    pub not_before: String,
-    /// Its true expiry.
-    pub expiration: String,
-    /// STS's request id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sts_request_id: Option<String>,
-    /// The region STS was asked in.
-    pub sts_region: String,
-    /// Access key id that signed the request.
-    pub parent_akid: String,
-}
-
-impl SessionRecord {
-    /// Of a session.
-    pub fn new(
-        access_key_id: &str,
-        origin: &Origin,
-        issued: Timestamp,
-        expires: Timestamp,
-    ) -> Self {
-        Self {
-            akid: access_key_id.to_owned(),
-            arn: origin.arn.clone(),
-            assumed_role_id: origin.assumed_role_id.clone(),
-            session_name: origin.session_name.clone(),
-            source_identity: origin.source_identity.clone(),
-            not_before: issued.to_string(),
-            expiration: expires.to_string(),
-            sts_request_id: origin.request_id.clone(),
-            sts_region: origin.region.clone(),
-            parent_akid: origin.parent_access_key_id.clone(),
-        }
-    }
-}
-
-/// Hands records to the writer's thread. Cheap to clone.
+/// Hands records to the writer's thread. Cheap to clone; the thread ends with the last clone.
 #[derive(Clone, Debug)]
-pub struct Ledger {}
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    file: PathBuf,
+    clock: SharedClock,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    renaming: Arc<RwLock<()>>,
+    refuse: AtomicBool,
+    seen: Mutex<Seen>,
+    counts: [AtomicU64; Event::ALL.len()],
+}
 
 impl Ledger {
-    /// Opens (or makes, 0600) `directory/ledger.jsonl` and starts the writer's thread.
-    pub fn open(_directory: PathBuf, _clock: SharedClock, _on_error: LedgerOnError) -> Self {
-        todo!()
+    /// Opens (or makes, 0600) `directory/ledger.jsonl` and starts the writer's thread. If the file cannot
+    /// be opened, [`Self::error`] says why, and every record tries again.
+    pub fn open(directory: PathBuf, clock: SharedClock, on_error: LedgerOnError) -> Self {
+        Self::open_with_limit(directory, clock, on_error, rotate::LIMIT)
     }
 
-    /// Writes a record and waits until it is on disk. An error only under `ledger_on_error = "refuse"`.
-    pub async fn commit(&self, _record: Record) -> Result<(), Unwritable> {
-        todo!()
+    fn open_with_limit(
+        directory: PathBuf,
+        clock: SharedClock,
+        on_error: LedgerOnError,
+        limit: u64,
+    ) -> Self {
+        let file = directory.join("ledger.jsonl");
+        let renaming = Arc::default();
+        let origin = Origin {
+            boot_id: host::boot_id(),
+            host: host::name(),
+        };
+        let disk = LedgerFile::new(file.clone(), limit, Arc::clone(&renaming));
+        let recorder = Recorder::open(disk, origin, clock.now());
+        let shared = Shared::new();
+        shared.set_error(recorder.error());
+        let thread = std::thread::Builder::new().name("ledger".into()).spawn({
+            let (shared, clock) = (Arc::clone(&shared), Arc::clone(&clock));
+            move || writer::run(&shared, recorder, &clock)
+        });
+        if let Err(error) = &thread {
+            shared.close();
+            shared.set_error(Some(&format!("its thread could not be started: {error}")));
+        }
+        let inner = Inner {
+            file,
+            clock,
+            shared,
+            thread: Mutex::new(thread.ok()),
+            renaming,
+            refuse: AtomicBool::new(on_error == LedgerOnError::Refuse),
+            seen: Mutex::default(),
+            counts: Default::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
-    /// Queues a record; on disk within 100 ms.
-    pub fn note(&self, _record: Record) {
-        todo!()
+    /// Writes a record and waits until it is on disk. An error only under `ledger_on_error = "refuse"`;
+    /// even then the record is kept, and written when the file can be written again.
+    pub async fn commit(&self, record: Record) -> Result<(), Unwritable> {
+        self.count(record.event);
+        let failure = match self.inner.shared.commit(record, &self.inner.clock) {
+            Some(done) => done.await.unwrap_or_else(|_| Some(CLOSED.to_owned())),
+            None => Some(self.error().unwrap_or_else(|| CLOSED.to_owned())),
+        };
+        match failure {
+            Some(reason) if self.inner.refuse.load(Ordering::Relaxed) => Err(Unwritable(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Queues a record; written at once and on disk within 100 ms. Never waits: what finds the queue full
+    /// (4096 records) is counted in a gap record.
+    pub fn note(&self, record: Record) {
+        self.count(record.event);
+        if !self.inner.shared.note(record, &self.inner.clock) {
+            tracing::debug!("a record came after the ledger was closed");
+        }
     }
 
     /// Whether `consumer` gets session `access_key_id` for the first time; remembers it if so. Old
     /// sessions are forgotten after `end`.
-    pub fn first_serve(&self, _access_key_id: &str, _consumer: &str, _end: Timestamp) -> bool {
-        todo!()
+    pub fn first_serve(&self, access_key_id: &str, consumer: &str, end: Timestamp) -> bool {
+        let now = self.inner.clock.now().wall;
+        let mut seen = self
+            .inner
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        seen.first(access_key_id, consumer, end, now)
     }
 
-    /// Every record as its JSON line, from now on (`GET /v1/events`).
-    pub fn subscribe(&self) -> broadcast::Receiver<std::sync::Arc<str>> {
-        todo!()
+    /// Every record as its JSON line, from now on (`GET /v1/events`). Who is more than 256 behind loses the
+    /// oldest. While the file cannot be written, numbers are provisional.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<str>> {
+        self.inner.shared.subscribe()
     }
 
-    /// The last `count` records after `after` (a sequence number), oldest first, as JSON lines.
-    pub fn tail(&self, _count: usize, _after: Option<u64>) -> std::io::Result<Vec<String>> {
-        todo!()
+    /// The last `count` records after `after` (a sequence number), oldest first, as JSON lines. Reads from
+    /// the end: a few records cost microseconds, many belong on a blocking thread.
+    pub fn tail(&self, count: usize, after: Option<u64>) -> io::Result<Vec<String>> {
+        let files = {
+            let _renaming = self
+                .inner
+                .renaming
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            rotate::open_all(&self.inner.file)?
+        };
+        query::tail(files, count, after)
+    }
+
+    /// How many records of each kind this daemon has made, for metrics.
+    pub fn counts(&self) -> Vec<(Event, u64)> {
+        let counts = self.inner.counts.iter();
+        Event::ALL
+            .into_iter()
+            .zip(counts.map(|count| count.load(Ordering::Relaxed)))
+            .collect()
     }
 
     /// The file being written.
     pub fn file(&self) -> PathBuf {
-        todo!()
+        self.inner.file.clone()
     }
 
     /// Why it cannot be written, if it cannot.
     pub fn error(&self) -> Option<String> {
-        todo!()
+        self.inner.shared.error()
     }
 
     /// Changes what happens on errors (reload).
-    pub fn set_on_error(&self, _on_error: LedgerOnError) {
-        todo!()
+    pub fn set_on_error(&self, on_error: LedgerOnError) {
+        let refuse = on_error == LedgerOnError::Refuse;
+        self.inner.refuse.store(refuse, Ordering::Relaxed);
     }
 
-    /// Writes what is queued and ends the thread.
+    /// Writes what is queued and ends the thread. Records that come later are not written.
     pub fn close(&self) {
-        todo!()
+        self.inner.close();
+    }
+
+    fn count(&self, event: Event) {
+        if let Some(at) = Event::ALL.iter().position(|&other| other == event) {
+            self.inner.counts[at].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+const CLOSED: &str = "the daemon is stopping";
+
+impl Inner {
+    fn close(&self) {
+        self.shared.close();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // It cannot have panicked and we be here: a panic ends the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -196,3 +223,6 @@ impl Ledger {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the ledger cannot be written: {0}")]
 pub struct Unwritable(pub String);
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,30 @@
 //! Who is asking: facts about a connection's other end, and the consumer behind it.
+//!
+//! A Unix connection comes with the peer's pid and uid (`SO_PEERCRED`), a loopback TCP connection with
+//! the uid and inode of the socket at its other end (`sock_diag`); `/proc` adds the rest. What cannot be
+//! read is None, never a guess. Where `/proc` does not exist, processes are unknown and TCP is refused.
+//!
+//! All of it is what one user's processes say about themselves: `argv`, the working directory and, with
+//! some effort, the executable are theirs to choose. The uid is not.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod cgroup;
+mod consumer;
+#[cfg(target_os = "linux")]
+mod proc;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_proc.rs"]
+mod proc;
+mod script;
+mod stat;
+mod tcp;
+mod unix;
 
-use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+pub use self::tcp::{of_tcp, process_of};
+pub use self::unix::of_unix;
 
 /// What the kernel says about the other end of a connection, and what `/proc` adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,21 +42,43 @@ pub struct Process {
     /// Session id: the leader's pid.
     pub sid: u32,
     /// Executable.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
     pub exe: Option<PathBuf>,
     /// `argv[0]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub argv0: Option<String>,
     /// The script behind an interpreter, as given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
     /// Working directory.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
     pub cwd: Option<PathBuf>,
     /// Controlling terminal, `pts/3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tty: Option<String>,
     /// cgroup v2 path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
     /// systemd unit, out of the cgroup path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// All arguments; only if configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Vec<String>>,
+}
+
+impl Process {
+    /// What a person would call it: the script's file name, else the executable's, else `argv[0]`.
+    fn name(&self) -> Option<&str> {
+        let script = self.script.as_deref().map(|script| {
+            // A module (`-m pytest`) or class is its own name.
+            let file = Path::new(script).file_name();
+            file.and_then(|name| name.to_str()).unwrap_or(script)
+        });
+        script
+            .or_else(|| file_name(self.exe.as_deref()?))
+            .or(self.argv0.as_deref())
+    }
 }
 
 /// How a peer is known.
@@ -56,8 +99,10 @@ pub struct Peer {
     /// How that is known.
     pub attested: Attestation,
     /// The process, if it could be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
     /// Id of its cgroup (sock_diag).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup_id: Option<u64>,
 }
 
@@ -68,7 +113,25 @@ pub struct Consumer {
     /// Its uid.
     pub uid: u32,
     /// The process; None is "unknown", never a guess.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+}
+
+impl Consumer {
+    /// Names this consumer and no other of this boot: `uid:pid:start`, or `uid:unknown`.
+    pub fn key(&self) -> String {
+        match &self.process {
+            Some(process) => format!("{}:{}:{}", self.uid, process.pid, process.start_time),
+            None => format!("{}:unknown", self.uid),
+        }
+    }
+
+    /// What a person would call it: the script's or executable's file name, or `uid 1000` if nothing
+    /// more is known.
+    pub fn name(&self) -> String {
+        let name = self.process.as_ref().and_then(Process::name);
+        name.map_or_else(|| format!("uid {}", self.uid), str::to_owned)
+    }
 }
 
 /// Who owns the other end of a loopback TCP connection, as one exact sock_diag query tells.
@@ -82,28 +145,102 @@ pub struct TcpOwner {
     pub cgroup_id: Option<u64>,
 }
 
-/// The peer and the consumer of a Unix connection; reads `/proc` for the peer and, if it is our own
-/// client, for its ancestors. None if the peer's credentials cannot be had (refuse).
-pub fn of_unix(_stream: &tokio::net::UnixStream) -> Option<(Peer, Consumer)> {
-    todo!()
-}
-
-/// The uid of the other end of a loopback TCP connection. None if the kernel does not know it (refuse).
-pub fn of_tcp(_local: SocketAddr, _remote: SocketAddr) -> Option<TcpOwner> {
-    todo!()
-}
-
-/// The process that holds a socket's inode: milliseconds, so off the reading path (a blocking thread).
-pub fn process_of(_owner: TcpOwner) -> Option<Process> {
-    todo!()
+/// Facts about one process. None if it is gone.
+pub fn process(pid: u32) -> Option<Process> {
+    proc::Handle::open(pid)?.facts()
 }
 
 /// Whether the process `pid` is `ancestor` or descends from it, now.
-pub fn descends_from(_pid: u32, _ancestor: u32) -> bool {
-    todo!()
+///
+/// Both are pids: whoever remembers `ancestor` compares its start time first. An orphan descends from
+/// whoever took it in, not from the process that started it.
+pub fn descends_from(pid: u32, ancestor: u32) -> bool {
+    consumer::descends(&proc::Table, pid, ancestor)
 }
 
-/// Facts about one process. None if it is gone.
-pub fn process(_pid: u32) -> Option<Process> {
-    todo!()
+/// The last part of a path, without the ` (deleted)` the kernel adds when the file was replaced.
+fn file_name(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    Some(name.strip_suffix(" (deleted)").unwrap_or(name))
+}
+
+/// Paths are bytes, JSON is not: what is not UTF-8 becomes U+FFFD.
+fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Starts a script that was just written: until every other thread that forked meanwhile has reached its
+/// exec, the kernel may still count the file as open for writing.
+#[cfg(test)]
+fn spawn(command: &mut std::process::Command) -> std::process::Child {
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::yield_now();
+            }
+            result => return result.unwrap(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    fn consumer(exe: Option<&str>, argv0: Option<&str>, script: Option<&str>) -> Consumer {
+        let process = Process {
+            pid: 7,
+            start_time: 99,
+            exe: exe.map(PathBuf::from),
+            argv0: argv0.map(str::to_owned),
+            script: script.map(str::to_owned),
+            ..Process::default()
+        };
+        Consumer {
+            uid: 1000,
+            process: Some(process),
+        }
+    }
+
+    #[test]
+    fn consumers_have_names_and_keys() {
+        let python = Some("/usr/bin/python3.12");
+        let table = [
+            (consumer(python, None, Some("/srv/job.py")), "job.py"),
+            (consumer(python, None, Some("-m pytest")), "-m pytest"),
+            (consumer(python, Some("py"), None), "python3.12"),
+            (consumer(Some("/opt/tf (deleted)"), Some("tf2"), None), "tf"),
+            (consumer(None, Some("x"), None), "x"),
+            (consumer(None, None, None), "uid 1000"),
+        ];
+        for (consumer, expected) in table {
+            assert_eq!(consumer.name(), expected);
+            assert_eq!(consumer.key(), "1000:7:99");
+        }
+        let unknown = Consumer {
+            uid: 5,
+            process: None,
+        };
+        assert_eq!(
+            (unknown.name(), unknown.key()),
+            ("uid 5".into(), "5:unknown".into())
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf8_still_makes_json() {
+        let process = Process {
+            exe: Some(OsStr::from_bytes(b"/bin/\xff").into()),
+            ..Process::default()
+        };
+        let json = serde_json::to_value(&process).unwrap();
+        assert_eq!(json["exe"], "/bin/\u{fffd}");
+        assert!(json.get("cwd").is_none());
+    }
 }

@@ -1,7 +1,9 @@
 //! Roles, recipes and steps: how a role's credentials come about. Pure data and pure functions.
 
 pub mod arn;
+pub mod duration;
 pub mod fingerprint;
+mod line;
 pub mod name;
 
 use std::time::Duration;

@@ -120,8 +120,8 @@ fn assume_role_result(parameters: &Parameters, issued: &Issued, effects: &[Effec
     if let Some(identity) = source_identity {
         result.text("SourceIdentity", identity);
     }
-    result.child("AssumedRoleUser", user);
-    result.child("Credentials", credentials);
+    result.child("AssumedRoleUser", &user);
+    result.child("Credentials", &credentials);
     if let Some(percentage) = packed_policy_size(parameters) {
         result.text("PackedPolicySize", &percentage.to_string());
     }

@@ -12,6 +12,7 @@ mod actions;
 mod body;
 mod calls;
 mod config;
+mod constraints;
 mod control;
 mod faults;
 mod keys;
@@ -109,7 +110,8 @@ impl FakeAws {
         inner.calls.iter().filter(|it| it.action == action).count()
     }
 
-    /// Waits until `enough` says so of the calls so far, and gives them.
+    /// Waits until `enough` says so of the calls so far, and gives them. It blocks the thread: a test
+    /// whose own runtime makes the calls must wait elsewhere (`spawn_blocking`).
     ///
     /// # Panics
     /// When that takes longer than `timeout`; the message shows the calls there were.

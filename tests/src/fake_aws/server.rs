@@ -195,16 +195,14 @@ async fn answer(request: &Request, state: &State) -> Result<Response<AnswerBody>
         state.complete(arrived, Outcome::Closed);
         return Err(Closed);
     }
-    let answer = match told_refusal(&arrived.effects) {
-        Some(refusal) => Err(refusal),
-        None => {
-            let mut inner = state.lock();
-            let now = inner.now();
-            let effects = arrived.effects.clone();
-            inner
-                .service
-                .answer(request, &effects, now, &mut arrived.call)
-        }
+    let answer = if let Some(refusal) = told_refusal(&arrived.effects) {
+        Err(refusal)
+    } else {
+        let mut inner = state.lock();
+        let now = inner.now();
+        inner
+            .service
+            .answer(request, &arrived.effects, now, &mut arrived.call)
     };
     Ok(respond(answer, arrived, state))
 }

@@ -46,7 +46,7 @@ impl Refusal {
         error.text("Code", &self.code);
         error.text("Message", &self.message);
         let mut body = Element::default();
-        body.child("Error", error);
+        body.child("Error", &error);
         body.text("RequestId", request_id);
         body.document("ErrorResponse")
     }
@@ -64,7 +64,7 @@ impl Element {
     }
 
     /// Adds a child with children.
-    pub(super) fn child(&mut self, name: &str, inside: Self) {
+    pub(super) fn child(&mut self, name: &str, inside: &Self) {
         let _ = write!(self.0, "<{name}>{}</{name}>", inside.0);
     }
 
@@ -78,8 +78,8 @@ impl Element {
         let mut metadata = Self::default();
         metadata.text("RequestId", request_id);
         let mut body = Self::default();
-        body.child(&format!("{action}Result"), self);
-        body.child("ResponseMetadata", metadata);
+        body.child(&format!("{action}Result"), &self);
+        body.child("ResponseMetadata", &metadata);
         body.document(&format!("{action}Response"))
     }
 }

@@ -1,0 +1,216 @@
+//! The command line's grammar.
+
+pub(crate) mod quick;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rolecall::api::MAX_WAIT_SECONDS;
+
+/// How long `process` waits for a first session when nothing else is said: Rust's SDK gives up after
+/// 22 s (client contract 96).
+pub(crate) const DEFAULT_WAIT_SECONDS: u64 = 20;
+
+/// Keeps AWS role sessions fresh and hands them to every AWS SDK.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rolecall",
+    version,
+    about = "Hand AWS role sessions to programs, kept fresh by rolecalld",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    /// The daemon's socket [default: $ROLECALL_SOCKET, then the user's runtime directory]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Setup(Setup),
+    Process(Process),
+    Exec(Exec),
+    Env(Env),
+    Status(Status),
+    Roles(Roles),
+    Whoami(Whoami),
+    Reload(Reload),
+    #[command(subcommand)]
+    Ledger(Ledger),
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// Print a role's credentials for `credential_process`
+///
+/// Put `credential_process = /usr/bin/rolecall process ROLE` into a profile of ~/.aws/config, or let
+/// `rolecall setup` do it. Prints one JSON object and nothing else; on failure one line on stderr.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) role: String,
+    /// How long to wait for a first session, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = DEFAULT_WAIT_SECONDS,
+        value_parser = clap::value_parser!(u64).range(..=MAX_WAIT_SECONDS)
+    )]
+    pub(crate) wait: u64,
+}
+
+/// Run a command with a role's credentials
+///
+/// The command gets a lease of its own on the container credentials endpoint instead of keys: every
+/// AWS SDK reads from there, and its sessions are renewed for as long as the command runs. The lease
+/// ends with the command. Exit status and signals are the command's own; 125 to 127 mean that it
+/// could not be started.
+#[derive(Args, Debug)]
+pub(crate) struct Exec {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) role: String,
+    /// The command and its arguments, after `--`
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Show roles, time left, who uses them, and what needs attention
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    /// Print the daemon's answer as JSON
+    #[arg(long, group = "form")]
+    pub(crate) json: bool,
+    /// For scripts: print one line a problem; exit 0 if all is well, 1 if something is wrong, 4 if a
+    /// person must act, 6 without a daemon
+    #[arg(long, group = "form")]
+    pub(crate) check: bool,
+    /// Print the daemon's metrics (Prometheus text)
+    #[arg(long, group = "form")]
+    pub(crate) metrics: bool,
+}
+
+/// List roles and how their credentials come about
+#[derive(Args, Debug)]
+pub(crate) struct Roles {
+    /// Print the daemon's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print shell lines that put a role into the calling shell
+///
+/// Use it as `eval "$(rolecall env dev)"`. The lines point to rolecall's container endpoint and hold
+/// no keys; the lease ends with the shell's session.
+#[derive(Args, Debug)]
+pub(crate) struct Env {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "unset")]
+    pub(crate) role: Option<String>,
+    /// For which reader
+    #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
+    pub(crate) format: EnvFormat,
+    /// Print the session's keys themselves, which end with it and are not renewed
+    #[arg(long, conflicts_with = "unset")]
+    pub(crate) keys: bool,
+    /// Print lines that take it all back; needs no daemon
+    #[arg(long)]
+    pub(crate) unset: bool,
+}
+
+/// Who reads the lines of `env`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvFormat {
+    /// sh, dash, bash, zsh, ksh
+    Sh,
+    /// fish
+    Fish,
+    /// Programs: an object with `set` and `unset`
+    Json,
+}
+
+/// Ask AWS whom it takes a role's session for (GetCallerIdentity)
+#[derive(Args, Debug)]
+pub(crate) struct Whoami {
+    /// The role
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) role: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Read the configuration again
+#[derive(Args, Debug)]
+pub(crate) struct Reload {
+    /// Print the daemon's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show who got what, when, through which door
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    Tail(Tail),
+}
+
+/// Show the newest records
+#[derive(Args, Debug)]
+pub(crate) struct Tail {
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) count: usize,
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Print records as they are, one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Look after the configuration
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    Check(Check),
+}
+
+/// Check ~/.aws/config and config.toml, and name every mistake
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Check with this config.toml instead of the daemon's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Put the profiles of ~/.aws/config behind rolecall
+///
+/// Moves the definition of each profile that assumes a role to rolecall's config.toml and leaves the
+/// profile with its settings and a `credential_process` line. Shows the change and asks first; every
+/// other byte of the files is kept, and a copy of each file is left beside it.
+#[derive(Args, Debug)]
+pub(crate) struct Setup {
+    /// Profiles to move [default: all that can be moved]
+    #[arg(value_name = "PROFILE", conflicts_with = "undo")]
+    pub(crate) profiles: Vec<String>,
+    /// Show the change and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take back what setup did
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Write without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Move to this config.toml instead of the daemon's
+    #[arg(long, value_name = "FILE", conflicts_with = "undo")]
+    pub(crate) config: Option<PathBuf>,
+}

@@ -1,0 +1,161 @@
+//! `rolecall env ROLE`: a role for the calling shell.
+
+mod quote;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write as _};
+use std::time::Duration;
+
+use rolecall::api::{LeaseScope, MAX_WAIT_SECONDS, ProcessCredentials, RoleStatus};
+use rolecall::connection::Target;
+use zeroize::Zeroizing;
+
+use super::arguments::{Env, EnvFormat};
+use super::daemon::{Daemon, QUICK};
+use super::failure::Failure;
+use super::{exec, output};
+use variables::{Variables, is_name};
+
+/// Runs it.
+pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
+    let environment = |name: &str| std::env::var_os(name);
+    let variables = match &arguments.role {
+        _ if arguments.unset => variables::undo(environment),
+        Some(role) if arguments.keys => keys(daemon, role)?,
+        Some(role) => pointers(daemon, role)?,
+        None => return Err(Failure::new("no role given").exit(super::failure::WRONG_USE)),
+    };
+    let text = render(&variables, arguments.format)?;
+    output::print_secret(text.as_bytes())?;
+    if std::io::stdout().is_terminal() {
+        let hint = match arguments.format {
+            EnvFormat::Sh => "hint: to put this into force: eval \"$(rolecall env …)\"\n",
+            EnvFormat::Fish => "hint: to put this into force: rolecall env … | source\n",
+            EnvFormat::Json => "",
+        };
+        // The lines themselves have been printed.
+        let _ = anstream::stderr().write_all(hint.as_bytes());
+    }
+    Ok(())
+}
+
+/// The variables of a lease bound to the calling shell's session.
+fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
+    let grant = exec::lease(daemon, role, scope())?;
+    let mut variables = Variables {
+        set: grant.set,
+        unset: grant.unset,
+    };
+    for (name, value) in exec::no_proxy(|name| std::env::var_os(name)) {
+        // A value that is no text cannot be printed either; it is left as it is.
+        if let Ok(value) = value.into_string() {
+            variables.set.push((name.to_owned(), Zeroizing::new(value)));
+        }
+    }
+    Ok(variables)
+}
+
+/// The session's leader; where that is outside of what this process can see (a container's own
+/// process namespace), the caller itself.
+fn scope() -> LeaseScope {
+    let id = |pid: rustix::process::Pid| u32::try_from(pid.as_raw_nonzero().get()).ok();
+    let leader = rustix::process::getsid(None).ok().and_then(id);
+    let parent = || rustix::process::getppid().and_then(id);
+    match (leader, parent()) {
+        (Some(leader), _) if leader > 0 => LeaseScope::Session { leader },
+        (_, Some(pid)) => LeaseScope::Process { pid },
+        _ => LeaseScope::Process {
+            pid: std::process::id(),
+        },
+    }
+}
+
+/// The session's keys themselves.
+fn keys(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
+    let target = Target::new("/v1/credentials")
+        .segment(role)
+        .query("wait", &MAX_WAIT_SECONDS.to_string())
+        .query("can_prompt", "false");
+    let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
+    let credentials: ProcessCredentials = daemon.get(target, limit)?;
+    let roles: Vec<RoleStatus> = daemon.get(Target::new("/v1/roles"), QUICK)?;
+    let region = roles
+        .into_iter()
+        .find(|found| found.name == role)
+        .and_then(|found| found.region);
+    Ok(variables::of_keys(credentials, region))
+}
+
+/// As the shell, or a program, reads it.
+fn render(variables: &Variables, format: EnvFormat) -> Result<Zeroizing<String>, Failure> {
+    let names = variables.set.iter().map(|(name, _)| name);
+    for name in names.chain(&variables.unset) {
+        // What is printed here is executed.
+        if !is_name(name) {
+            return Err(Failure::new(format!(
+                "rolecalld wants to set a variable of the name {name:?}, which is none"
+            ))
+            .hint("bring rolecalld and rolecall to the same version"));
+        }
+    }
+    if variables.set.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(Failure::new("a value from rolecalld has a NUL in it"));
+    }
+    Ok(match format {
+        EnvFormat::Sh => quote::sh(variables),
+        EnvFormat::Fish => quote::fish(variables),
+        EnvFormat::Json => json(variables)?,
+    })
+}
+
+fn json(variables: &Variables) -> Result<Zeroizing<String>, Failure> {
+    #[derive(serde::Serialize)]
+    struct Object<'a> {
+        set: BTreeMap<&'a str, &'a str>,
+        unset: &'a [String],
+    }
+    let set = (variables.set.iter())
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let object = Object {
+        set,
+        unset: &variables.unset,
+    };
+    let mut text = Zeroizing::new(String::with_capacity(variables.room()));
+    let written = serde_json::to_string_pretty(&object).map(Zeroizing::new);
+    text.push_str(&written.map_err(|error| Failure::caused("cannot write JSON", &error))?);
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(name: &str, value: &str) -> Variables {
+        Variables {
+            set: vec![(name.to_owned(), Zeroizing::new(value.to_owned()))],
+            unset: vec!["AWS_PROFILE".to_owned()],
+        }
+    }
+
+    #[test]
+    fn json_has_both_parts() {
+        let text = render(&variables("AWS_REGION", "a\"b"), EnvFormat::Json).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["set"]["AWS_REGION"], "a\"b");
+        assert_eq!(value["unset"][0], "AWS_PROFILE");
+    }
+
+    #[test]
+    fn what_would_be_executed_is_refused() {
+        for name in ["A;rm -rf ~", "", "1A", "A B", "A-B", "Ä"] {
+            assert!(
+                render(&variables(name, ""), EnvFormat::Sh).is_err(),
+                "{name:?}"
+            );
+        }
+        assert!(render(&variables("A", "\0"), EnvFormat::Sh).is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! `rolecall exec ROLE -- COMMAND`: becomes a command that holds a lease (DESIGN, "container").
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, MAX_WAIT_SECONDS};
+use rolecall::connection::Target;
+
+use super::arguments::Exec;
+use super::daemon::Daemon;
+use super::failure::Failure;
+
+/// Our own failures, as of `env`, `nohup` and `docker`.
+const OWN_FAILURE: u8 = 125;
+const CANNOT_EXECUTE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Who must be reached without a proxy: the container door.
+const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// Runs it; returns only if the command could not be started.
+pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
+    let failure = match lease(
+        daemon,
+        &arguments.role,
+        LeaseScope::Process {
+            pid: std::process::id(),
+        },
+    ) {
+        Ok(grant) => become_command(&arguments.command, &grant),
+        Err(failure) => failure.exit(OWN_FAILURE),
+    };
+    failure.report()
+}
+
+/// A lease of `role` for `scope`; waits for the role's first session.
+pub(super) fn lease(daemon: &Daemon, role: &str, scope: LeaseScope) -> Result<LeaseGrant, Failure> {
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty());
+    let request = LeaseRequest {
+        role: role.to_owned(),
+        scope,
+        reason: None,
+        wait: MAX_WAIT_SECONDS,
+        can_prompt: false,
+        region,
+    };
+    let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
+    daemon.post(Target::new("/v1/leases"), &request, limit)
+}
+
+fn become_command(words: &[OsString], grant: &LeaseGrant) -> Failure {
+    let Some((program, arguments)) = words.split_first() else {
+        return Failure::new("no command given").exit(OWN_FAILURE);
+    };
+    let mut command = std::process::Command::new(program);
+    command.args(arguments);
+    for name in &grant.unset {
+        command.env_remove(name);
+    }
+    for (name, value) in &grant.set {
+        command.env(name, value.as_str());
+    }
+    for (name, value) in no_proxy(|name| std::env::var_os(name)) {
+        command.env(name, value);
+    }
+    // Resets SIGPIPE to its default and the signal mask to empty on the way, as std does for every
+    // command: Rust programs ignore SIGPIPE, and others must not inherit that.
+    let error = command.exec();
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        _ => CANNOT_EXECUTE,
+    };
+    Failure::caused(format!("cannot run {}", program.to_string_lossy()), &error).exit(exit)
+}
+
+/// `NO_PROXY` and `no_proxy` with the loopback names added. Where only one of them is set, the other
+/// starts from its value: a new `no_proxy` must not hide what `NO_PROXY` says.
+pub(super) fn no_proxy(
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> [(&'static str, OsString); 2] {
+    let (upper, lower) = (variable("NO_PROXY"), variable("no_proxy"));
+    let of = |own: &Option<OsString>, other: &Option<OsString>| {
+        with_loopback(own.as_deref().or(other.as_deref()).unwrap_or_default())
+    };
+    [
+        ("NO_PROXY", of(&upper, &lower)),
+        ("no_proxy", of(&lower, &upper)),
+    ]
+}
+
+fn with_loopback(list: &OsStr) -> OsString {
+    let bytes = list.as_bytes();
+    let holds = |name: &str| {
+        bytes
+            .split(|byte| *byte == b',')
+            .any(|entry| entry.trim_ascii() == name.as_bytes())
+    };
+    let mut out = bytes.to_vec();
+    if !holds("*") {
+        for name in LOOPBACK.into_iter().filter(|name| !holds(name)) {
+            if !out.is_empty() {
+                out.push(b',');
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+    OsString::from_vec(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(upper: Option<&'static str>, lower: Option<&'static str>) -> [String; 2] {
+        let both =
+            no_proxy(|name| if name == "NO_PROXY" { upper } else { lower }.map(OsString::from));
+        both.map(|(_, value)| value.into_string().unwrap())
+    }
+
+    #[test]
+    fn loopback_is_added_once_and_hides_nothing() {
+        let new = "127.0.0.1,localhost";
+        assert_eq!(with(None, None), [new, new]);
+        let kept = format!("corp.example,{new}");
+        assert_eq!(with(Some("corp.example"), None), [kept.as_str(), &kept]);
+        assert_eq!(with(None, Some("corp.example")), [kept.as_str(), &kept]);
+        assert_eq!(
+            with(Some("localhost, 127.0.0.1"), Some("")),
+            ["localhost, 127.0.0.1", new]
+        );
+        assert_eq!(with(Some("*"), Some("a")), ["*", "a,127.0.0.1,localhost"]);
+    }
+}

@@ -1,1 +1,0 @@
-//! A blocking connection to the daemon's socket.

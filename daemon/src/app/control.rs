@@ -1,0 +1,110 @@
+//! What the socket asks of the daemon as a whole.
+
+use std::sync::Arc;
+
+use rolecall::api::{
+    Code, ConfigReport, ConfigStatus, DoorStatus, Identity, Problem, ReloadReport, SetupPlan,
+    SetupRequest,
+};
+
+use super::configuration::Configuration;
+use super::listeners::Listeners;
+use super::notify;
+use crate::clock::BoxFuture;
+use crate::config::{self, ExecFiles};
+use crate::doors::needs::{Control, RoleInForce};
+use crate::keeper::{Freshen, Keepers};
+use crate::session::Served;
+
+/// The daemon, as its doors see it.
+#[expect(missing_debug_implementations, reason = "roles hold keys")]
+pub struct Daemon {
+    /// The configuration in force.
+    pub configuration: Arc<Configuration>,
+    /// Every role's keeper.
+    pub keepers: Keepers,
+    /// IMDS listeners; None for `--once`.
+    pub listeners: Option<Arc<Listeners>>,
+    /// The socket and the container door.
+    pub doors: Vec<DoorStatus>,
+}
+
+impl Daemon {
+    /// One line for the service manager: how many roles there are.
+    pub fn summary(&self) -> String {
+        let roles = self.keepers.roles();
+        let usable = roles.iter().filter(|entry| entry.role.recipe.is_ok()).count();
+        match roles.len() - usable {
+            0 => format!("serving {usable} roles"),
+            unusable => format!("serving {usable} roles, {unusable} unusable"),
+        }
+    }
+}
+
+impl Control for Daemon {
+    fn reload(&self) -> BoxFuture<'_, ReloadReport> {
+        Box::pin(async {
+            notify::reloading();
+            let report = self.configuration.reload().await;
+            notify::ready(&self.summary());
+            report
+        })
+    }
+
+    fn check(&self) -> BoxFuture<'_, ConfigReport> {
+        Box::pin(self.configuration.check())
+    }
+
+    fn plan_setup(&self, request: SetupRequest) -> BoxFuture<'_, Result<SetupPlan, Problem>> {
+        let sources = self.configuration.sources().clone();
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || config::plan_setup(&sources, &request))
+                .await
+                .expect("planning does not panic, and panics abort")
+        })
+    }
+
+    fn freshen(&self) -> BoxFuture<'_, ()> {
+        Freshen::freshen(&*self.configuration)
+    }
+
+    fn exec_files(&self, role: &str) -> std::io::Result<ExecFiles> {
+        config::exec_files(self.configuration.sources(), role)
+    }
+
+    fn config_status(&self) -> ConfigStatus {
+        self.configuration.status()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "sessions are kept in memory only: a restart of the daemon asks AWS again".to_owned(),
+        ]
+    }
+
+    fn identity(
+        &self,
+        role: Arc<dyn RoleInForce>,
+        session: Arc<Served>,
+    ) -> BoxFuture<'_, Result<Identity, Problem>> {
+        let name = role.role().name.to_string();
+        let entry = self.keepers.role(&name);
+        Box::pin(async move {
+            let Some(entry) = entry else {
+                return Err(Problem {
+                    code: Code::UnknownRole,
+                    message: format!("there is no role {name:?} any more"),
+                    hint: None,
+                });
+            };
+            let (account, arn, user_id) =
+                entry.identity(&session).await.map_err(|error| error.problem().clone())?;
+            Ok(Identity { role: name, account, arn, user_id })
+        })
+    }
+
+    fn doors(&self) -> Vec<DoorStatus> {
+        let imds = self.listeners.iter().flat_map(|listeners| listeners.status());
+        self.doors.iter().cloned().chain(imds).collect()
+    }
+}

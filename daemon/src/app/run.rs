@@ -1,0 +1,368 @@
+//! The start order, from top to bottom, and the end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall::api::{Door, DoorStatus};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::configuration::{Configuration, Targets};
+use super::control::Daemon;
+use super::listeners::{Listeners, Parts};
+use super::logging::Logging;
+use super::notify;
+use super::options::Options;
+use super::paths::{PathError, Paths, private_directory};
+use super::signals::{self, Order, Signal};
+use crate::clock::{Clock, SharedClock, SystemClock};
+use crate::config::{ImdsListener, Settings, Sources};
+use crate::doors::bind;
+use crate::doors::container::Container;
+use crate::doors::metrics::Metrics;
+use crate::doors::needs::{Control, Kernel, Roles};
+use crate::doors::records::Records;
+use crate::doors::server::{Common, Listener, Server};
+use crate::doors::socket::{Socket, Tools as SocketTools};
+use crate::doors::token::TokenKey;
+use crate::doors::visitor::Admittance;
+use crate::issue::network::Network;
+use crate::issue::sts::{Limits, Sts};
+use crate::keeper::{Freshen, Keepers, Tools};
+use crate::lease::scope::Kernel as Processes;
+use crate::lease::{Leases, Tools as LeaseTools};
+use crate::ledger::{Event, Ledger, Record};
+use crate::secrets::{OsRandom, SharedRandom};
+use crate::sys::hardening::{HardeningError, harden};
+use crate::sys::host;
+
+/// How long answers in flight may take after TERM. Callers who wait for AWS are answered at once.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long `--once` serves.
+const ONCE: Duration = Duration::from_secs(60);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Core dumps or debuggers could not be kept out.
+    #[error(transparent)]
+    Hardening(#[from] HardeningError),
+    /// No log.
+    #[error("the log could not be started: {0}")]
+    Log(String),
+    /// A path could not be made out.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// Something of the system's failed.
+    #[error("{what}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        error: io::Error,
+    },
+}
+
+fn doing(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |error| StartError::System { what, error }
+}
+
+/// Runs the daemon until a signal stops it.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    harden(options.allow_dump)?;
+    let signals = signals::listen().map_err(doing("signal handlers could not be installed"))?;
+    let environment: BTreeMap<String, OsString> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect();
+    let uid = rustix::process::geteuid().as_raw();
+    let mut paths = Paths::resolve(options, &environment, uid)?;
+    if options.once {
+        // Nothing of a configuration's look-up outlives it.
+        paths.state.clone_from(&paths.runtime);
+    }
+    let logging =
+        Logging::start(if options.once { "warn" } else { "info" }).map_err(StartError::Log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(8)
+        .build()
+        .map_err(doing("the runtime could not be started"))?;
+    let result = runtime.block_on(serve(options, paths, environment, uid, logging, signals));
+    // A thread that hangs on a dead disk must not keep the process from ending.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(
+    options: &Options,
+    paths: Paths,
+    environment: BTreeMap<String, OsString>,
+    uid: u32,
+    logging: Logging,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+) -> Result<(), StartError> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let random: SharedRandom = Arc::new(OsRandom::default());
+    let started = clock.now().wall;
+
+    private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
+    let bound = bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+    let ledger = Ledger::open(paths.state.clone(), Arc::clone(&clock), Settings::default().ledger_on_error);
+    ledger.note(Record { event: Event::Start, ..Record::default() });
+
+    let configuration = Arc::new(Configuration::new(
+        Sources {
+            config: paths.config.clone(),
+            environment: environment.clone(),
+            home: paths.home.clone(),
+        },
+        Arc::clone(&clock),
+    ));
+    let sts = Arc::new(Sts::new(Arc::clone(&clock), network(&environment, None), Limits::default()));
+    let keepers = Keepers::new(Tools {
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        issuer: Arc::clone(&sts) as _,
+        ledger: Arc::new(ledger.clone()),
+        state_directory: paths.state.clone(),
+        user: host::user_name(|name| environment.get(name).cloned())
+            .unwrap_or_else(|| uid.to_string()),
+        host: host::name(),
+        freshen: Arc::clone(&configuration) as Arc<dyn Freshen>,
+    });
+    let roles: Arc<dyn Roles> = Arc::new(keepers.clone());
+
+    let metrics = Metrics::new(started);
+    tokio::spawn(count(ledger.subscribe(), Arc::clone(&metrics)));
+    let (records, lookups) = Records::new(Arc::new(ledger.clone()), Arc::new(Kernel));
+    tokio::spawn(lookups);
+    let (admit, admittance) = watch::channel(Admittance { uid, root: false });
+    let common = Arc::new(Common {
+        whois: Arc::new(Kernel),
+        records: Arc::clone(&records),
+        metrics: Arc::clone(&metrics),
+        clock: Arc::clone(&clock),
+        admittance,
+    });
+
+    let boot_id = host::boot_id().unwrap_or_default();
+    let leases = Leases::open(LeaseTools {
+        clock: Arc::clone(&clock),
+        random: Arc::clone(&random),
+        processes: Arc::new(Processes),
+        note: {
+            let ledger = ledger.clone();
+            Arc::new(move |record| ledger.note(record))
+        },
+        pin: {
+            let keepers = keepers.clone();
+            Arc::new(move |role| Some(Box::new(keepers.pin(role)) as crate::lease::Pin))
+        },
+        boot_id: boot_id.clone(),
+        state_directory: paths.state.clone(),
+        runtime_directory: paths.runtime.clone(),
+    })
+    .await
+    .map_err(doing("the leases cannot be read"))?;
+
+    let key = TokenKey::load(&paths.runtime.join("imds-token.key"), &*random)
+        .map_err(doing("the IMDS token key cannot be kept"))?;
+    let listeners = (!options.once).then(|| {
+        Listeners::new(Parts {
+            keepers: keepers.clone(),
+            records: Arc::clone(&records),
+            common: Arc::clone(&common),
+            key,
+            boot_id,
+            clock: Arc::clone(&clock),
+        })
+    });
+
+    let (wanted, changes) = watch::channel(Vec::<ImdsListener>::new());
+    configuration.connect(Targets {
+        keepers: keepers.clone(),
+        ledger: ledger.clone(),
+        logging: (!options.once).then(|| logging.clone()),
+        in_force: {
+            let environment = environment.clone();
+            Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
+                sts.set_network(network(&environment, Some(settings)));
+                admit.send_replace(Admittance { uid, root: settings.allow_root });
+                wanted.send_replace(imds.to_vec());
+            })
+        },
+    });
+    configuration.reload().await;
+    if let Some(listeners) = &listeners {
+        let first = changes.borrow().clone();
+        listeners.apply(&first).await;
+        tokio::spawn(follow(Arc::clone(listeners), changes));
+    }
+    leases.pin_again();
+
+    let (drain, draining) = watch::channel(false);
+    let mut doors = vec![DoorStatus {
+        door: Door::Socket,
+        address: paths.socket.display().to_string(),
+        role: None,
+        error: None,
+    }];
+    let mut servers = Vec::new();
+    let mut container_address = None;
+    if !options.once {
+        let mut status =
+            DoorStatus { door: Door::Container, address: String::new(), role: None, error: None };
+        match bind::container(&paths.state, &*random)
+            .and_then(|listener| Ok((listener.local_addr()?, TcpListener::from_std(listener)?)))
+        {
+            Ok((address, listener)) => {
+                status.address = address.to_string();
+                container_address = Some(address);
+                let handler = Container::new(
+                    Arc::clone(&roles),
+                    leases.clone(),
+                    Arc::clone(&records),
+                    Arc::clone(&clock),
+                );
+                let server =
+                    Server::new(Listener::Tcp(listener), Arc::new(handler), Arc::clone(&common))
+                        .map_err(doing("the container door cannot be opened"))?;
+                servers.push(tokio::spawn(server.run(draining.clone(), DRAIN)));
+            }
+            Err(error) => {
+                tracing::error!("the container door is not open: {error}");
+                status.error = Some(error.to_string());
+            }
+        }
+        doors.push(status);
+    }
+    let daemon = Arc::new(Daemon {
+        configuration: Arc::clone(&configuration),
+        keepers: keepers.clone(),
+        listeners: listeners.clone(),
+        doors,
+    });
+    let socket = Socket::new(SocketTools {
+        roles,
+        leases,
+        records,
+        control: Arc::clone(&daemon) as Arc<dyn Control>,
+        metrics,
+        clock: Arc::clone(&clock),
+        started,
+        uid,
+        container: container_address,
+        drain: draining.clone(),
+    });
+    let server = UnixListener::from_std(bound.listener)
+        .and_then(|listener| Server::new(Listener::Unix(listener), Arc::new(socket), common))
+        .map_err(doing("the socket cannot be served"))?;
+    servers.push(tokio::spawn(server.run(draining, DRAIN)));
+    let _lock = bound.lock;
+
+    tracing::info!(socket = %paths.socket.display(), "{}", daemon.summary());
+    notify::ready(&daemon.summary());
+    if options.once {
+        tokio::select! {
+            () = obey(&mut signals, &daemon, &logging) => {}
+            () = clock.sleep_until(clock.now().plus(ONCE)) => {}
+        }
+    } else {
+        obey(&mut signals, &daemon, &logging).await;
+    }
+
+    notify::stopping();
+    keepers.shut_down();
+    let _ = drain.send(true);
+    for server in servers {
+        let _ = server.await;
+    }
+    if let Some(listeners) = listeners {
+        listeners.close().await;
+    }
+    keepers.stopped().await;
+    ledger.note(Record { event: Event::Stop, ..Record::default() });
+    ledger.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Follows signals until one says stop.
+async fn obey(
+    signals: &mut mpsc::UnboundedReceiver<Signal>,
+    daemon: &Arc<Daemon>,
+    logging: &Logging,
+) {
+    while let Some(signal) = signals.recv().await {
+        let Signal { order, name, pid, uid } = signal;
+        tracing::info!(?pid, ?uid, "signal {name}");
+        match order {
+            Order::Stop => return,
+            Order::Reload => {
+                // Not waited for: a TERM must be obeyed while a slow disk is read.
+                let daemon = Arc::clone(daemon);
+                tokio::spawn(async move {
+                    let report = daemon.reload().await;
+                    tracing::info!(applied = report.applied, changes = ?report.changes, "reloaded");
+                });
+            }
+            Order::Report => report(daemon),
+            Order::ToggleDebug => {
+                let on = logging.toggle_debug();
+                tracing::info!("debug logging {}", if on { "on" } else { "off" });
+            }
+        }
+    }
+}
+
+/// A status report to the log (USR1).
+fn report(daemon: &Daemon) {
+    let now = SystemClock.now();
+    tracing::info!("{}", daemon.summary());
+    for entry in daemon.keepers.roles() {
+        let status = entry.status(now);
+        let left = status.session.as_ref().map(|session| session.remaining_seconds);
+        let failure = status.failure.as_ref().map(|failure| failure.message.as_str());
+        tracing::info!(role = %status.name, state = ?status.state, seconds_left = ?left, failure, "role");
+    }
+    for door in daemon.doors() {
+        tracing::info!(door = ?door.door, address = %door.address, error = ?door.error, "door");
+    }
+}
+
+/// The way to AWS: the process's environment, and `[environment]` over it.
+fn network(process: &BTreeMap<String, OsString>, settings: Option<&Settings>) -> Network {
+    let mut merged: BTreeMap<String, String> = process
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())))
+        .collect();
+    if let Some(settings) = settings {
+        merged.extend(settings.environment.clone());
+    }
+    Network::from_environment(&merged)
+}
+
+/// Opens and closes IMDS listeners as the configuration changes.
+async fn follow(listeners: Arc<Listeners>, mut changes: watch::Receiver<Vec<ImdsListener>>) {
+    while changes.changed().await.is_ok() {
+        let wanted = changes.borrow_and_update().clone();
+        listeners.apply(&wanted).await;
+    }
+}
+
+/// Counts ledger records for the metrics.
+async fn count(mut lines: broadcast::Receiver<Arc<str>>, metrics: Arc<Metrics>) {
+    loop {
+        match lines.recv().await {
+            Ok(line) => metrics.recorded(&line),
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use super::super::environment::Environment;
+use super::super::file::Reader;
+use super::super::shared::Shared;
+use super::super::testing::Home;
+use super::{ExecFiles, exec_files};
+
+const ARN: &str = "arn:aws:iam::123456789012:role/";
+
+/// Reads the copies as an SDK does.
+fn reread(files: &ExecFiles) -> Shared {
+    let home = Home::new("", &files.config, &files.credentials);
+    let mut faults = Vec::new();
+    let own = [].into();
+    let environment = Environment::new(&own, &home.sources);
+    let shared = Shared::read(&environment, &mut Reader::default(), &mut faults);
+    assert!(faults.is_empty());
+    shared
+}
+
+#[test]
+fn the_default_profile_becomes_the_role_without_any_keys() {
+    let config = format!(
+        "[default]\nregion = us-west-2\nendpoint_url = http://127.0.0.1:4566\ncredential_process = /bin/other\n\
+         # aws_secret_access_key = old\n[profile dev]\nrole_arn = {ARN}dev\nsource_profile = base\n\
+         region = eu-west-1\nretry_mode = adaptive\nservices = mine\ns3 =\n  addressing_style = path\n\
+         \n  max_concurrent_requests = 3\naws_account_id = 123456789012\noutput = json\n\
+         [services mine]\nsts =\n  endpoint_url = https://sts.example.com\n[profile other]\nregion = ap-south-1\n"
+    );
+    let credentials = "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = s1\n\
+         [base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s2\n[dev]\nmax_attempts = 9\n";
+    let home = Home::new(
+        "[roles.dev]\noutput = \"text\"\nkeep_fresh = true\n",
+        &config,
+        credentials,
+    );
+    let files = exec_files(&home.sources, "dev").unwrap();
+    for gone in [
+        "AKIADEFAULT",
+        "s1",
+        "/bin/other",
+        "4566",
+        "old",
+        "us-west-2",
+    ] {
+        assert!(
+            !files.config.contains(gone) && !files.credentials.contains(gone),
+            "{gone}"
+        );
+    }
+    let shared = reread(&files);
+    for (key, value) in [
+        ("region", "eu-west-1"),
+        ("output", "text"),
+        ("retry_mode", "adaptive"),
+        ("max_attempts", "9"),
+        ("services", "mine"),
+        (
+            "s3",
+            "\naddressing_style = path\nmax_concurrent_requests = 3",
+        ),
+    ] {
+        assert_eq!(shared.get("default", key), Some(value), "{key}");
+    }
+    for key in [
+        "role_arn",
+        "source_profile",
+        "credential_process",
+        "aws_access_key_id",
+        "aws_account_id",
+    ] {
+        assert_eq!(shared.get("default", key), None, "{key}");
+    }
+    assert_eq!(
+        shared.get("dev", "role_arn"),
+        Some(format!("{ARN}dev").as_str())
+    );
+    assert_eq!(shared.get("base", "aws_access_key_id"), Some("AKIABASE"));
+    assert_eq!(shared.get("other", "region"), Some("ap-south-1"));
+    assert_eq!(
+        shared.sts_endpoint_of_services("mine"),
+        Some("https://sts.example.com")
+    );
+}
+
+#[test]
+fn a_role_of_config_toml_and_both_spellings_of_default() {
+    let toml = format!(
+        "[roles.r]\nrole_arn = \"{ARN}r\"\nsource_profile = \"default\"\nregion = \"eu-north-1\"\n"
+    );
+    let config = "[default]\nregion = a\n[profile default]\nregion = b\noutput = json";
+    let home = Home::new(
+        &toml,
+        config,
+        "[default]\naws_access_key_id=A\naws_secret_access_key=s",
+    );
+    let files = exec_files(&home.sources, "r").unwrap();
+    assert_eq!(files.config.as_str(), "[default]\nregion = eu-north-1\n\n");
+    assert_eq!(files.credentials.as_str(), "");
+}
+
+#[test]
+fn unknown_roles_and_unreadable_files_are_errors() {
+    let home = Home::new("", "", "");
+    let error = exec_files(&home.sources, "dev").err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    home.put(".aws/config", b"nonsense\n");
+    let error = exec_files(&home.sources, "dev").err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    assert!(error.to_string().contains("config:1"), "{error}");
+}

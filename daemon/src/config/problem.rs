@@ -1,0 +1,208 @@
+//! How a mistake is told: where it stands, what was expected, what to do.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rolecall::api::{ConfigProblem, Severity};
+
+use crate::recipe::Unusable;
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The file; None for the environment.
+    pub(super) file: Option<PathBuf>,
+    /// Line in the file, from 1.
+    pub(super) line: Option<u32>,
+    /// Dotted: `roles.prod.duration_seconds`, `profile dev.role_arn`.
+    pub(super) key: String,
+}
+
+impl Place {
+    /// A key in a file.
+    pub(super) fn new(file: &Path, line: Option<u32>, key: impl Into<String>) -> Self {
+        Self {
+            file: Some(file.to_owned()),
+            line,
+            key: key.into(),
+        }
+    }
+
+    /// A variable of the environment.
+    pub(super) fn variable(name: &str) -> Self {
+        Self {
+            file: None,
+            line: None,
+            key: name.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "{}:{line}: {}", file.display(), self.key),
+            (Some(file), None) => write!(f, "{}: {}", file.display(), self.key),
+            (None, _) => write!(f, "environment variable {}", self.key),
+        }
+    }
+}
+
+/// Why something does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// Where.
+    pub(super) place: Option<Place>,
+    /// What was found and what was expected. Never a secret.
+    pub(super) message: String,
+    /// What to do.
+    pub(super) hint: Option<String>,
+    /// The files are right, but this version cannot do what they ask.
+    pub(super) not_built: bool,
+}
+
+impl Fault {
+    /// A mistake in the files.
+    pub(super) fn mistake(place: Place, message: impl Into<String>) -> Self {
+        Self {
+            place: Some(place),
+            message: message.into(),
+            hint: None,
+            not_built: false,
+        }
+    }
+
+    /// Something DESIGN has and this version has not.
+    pub(super) fn not_built(place: Place, what: &str) -> Self {
+        Self {
+            place: Some(place),
+            message: format!("{what} is not built yet, so this role is not served"),
+            hint: None,
+            not_built: true,
+        }
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As the reason a role cannot work.
+    pub(super) fn unusable(&self) -> Unusable {
+        Unusable {
+            reason: match &self.place {
+                Some(place) => format!("{place}: {}", self.message),
+                None => self.message.clone(),
+            },
+            hint: self.hint.clone(),
+        }
+    }
+
+    /// As a line of `rolecall config check`: a mistake is an error, what is not built a warning.
+    pub(super) fn problem(&self, role: Option<&str>) -> ConfigProblem {
+        let severity = if self.not_built {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        problem(
+            severity,
+            self.place.as_ref(),
+            role,
+            &self.message,
+            self.hint.clone(),
+        )
+    }
+}
+
+/// A warning about a place.
+pub(super) fn warning(place: &Place, message: &str, hint: Option<&str>) -> ConfigProblem {
+    problem(
+        Severity::Warning,
+        Some(place),
+        None,
+        message,
+        hint.map(str::to_owned),
+    )
+}
+
+fn problem(
+    severity: Severity,
+    place: Option<&Place>,
+    role: Option<&str>,
+    message: &str,
+    hint: Option<String>,
+) -> ConfigProblem {
+    ConfigProblem {
+        severity,
+        file: place
+            .and_then(|place| place.file.as_ref())
+            .map(|file| file.display().to_string()),
+        line: place.and_then(|place| place.line),
+        key: place
+            .map(|place| place.key.clone())
+            .filter(|key| !key.is_empty()),
+        role: role.map(str::to_owned),
+        message: message.to_owned(),
+        hint,
+    }
+}
+
+/// The candidate nearest to what was written, if it is near enough to be what was meant: at most a
+/// third of its length away.
+pub(super) fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(written, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many letters to add, leave out, change or swap with their neighbour, without case (optimal string
+/// alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.to_lowercase().chars().collect();
+    let b: Vec<char> = b.to_lowercase().chars().collect();
+    let mut before = vec![];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = changed.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_what_was_meant_or_nothing() {
+        let keys = ["role_arn", "source_profile", "region", "policy"];
+        for (written, meant) in [
+            ("role-arn", Some("role_arn")),
+            ("sourceprofile", Some("source_profile")),
+            ("Region", Some("region")),
+            ("polices", Some("policy")),
+            ("reigon", Some("region")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, keys), meant, "{written}");
+        }
+    }
+}

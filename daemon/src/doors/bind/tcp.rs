@@ -1,0 +1,83 @@
+//! TCP listeners: loopback, or the link-local addresses of the real services in a network namespace.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use rustix::net::sockopt;
+
+use crate::lease::private;
+use crate::secrets::Random;
+
+/// Connections that may wait to be accepted: after a suspend, every client asks at once.
+const BACKLOG: i32 = 4096;
+
+/// Answers die at the first router, as those of the real IMDS do (client contract 71).
+const HOP_LIMIT: u32 = 1;
+
+/// The addresses of the real services, which a daemon in a network namespace may hold.
+const LINK_LOCAL: [Ipv4Addr; 2] = [
+    Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(169, 254, 170, 2),
+];
+
+/// Binds an IMDS listener.
+pub fn imds(address: SocketAddr) -> io::Result<TcpListener> {
+    let allowed = match address.ip() {
+        IpAddr::V4(ip) => ip == Ipv4Addr::LOCALHOST || LINK_LOCAL.contains(&ip),
+        IpAddr::V6(_) => false,
+    };
+    if !allowed {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "{address} is not on this computer alone; listen on 127.0.0.1, or on 169.254.169.254 \
+                 in a network namespace of its own"
+            ),
+        ));
+    }
+    listen(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}
+
+/// Binds the container door: at the port it had before, which live leases name, or at one that the
+/// kernel chooses. Never at another one than leases name: whoever holds the port would be given their
+/// tokens if we kept quiet.
+pub fn container(state_directory: &Path, random: &dyn Random) -> io::Result<TcpListener> {
+    let file = state_directory.join("container-port");
+    let known = private::read(&file)?.and_then(|bytes| {
+        let text = std::str::from_utf8(&bytes).ok()?;
+        text.trim().parse::<u16>().ok().filter(|port| *port != 0)
+    });
+    let listener = listen((Ipv4Addr::LOCALHOST, known.unwrap_or(0)).into()).map_err(|error| {
+        let hint = match known {
+            Some(port) => format!(
+                "cannot listen on port {port} for the container door: {error}; end the program that \
+                 holds it, or remove {} to have another port chosen (commands that run under \
+                 `rolecall exec` or `rolecall env` must then be started again)",
+                file.display()
+            ),
+            None => format!("cannot listen on 127.0.0.1 for the container door: {error}"),
+        };
+        io::Error::new(error.kind(), hint)
+    })?;
+    if known.is_none() {
+        private::directory(state_directory)?;
+        let port = listener.local_addr()?.port();
+        private::write(&file, format!("{port}\n").as_bytes(), random)?;
+    }
+    Ok(listener)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    // std sets SO_REUSEADDR, for restarts over connections that linger, and not SO_REUSEPORT: nobody
+    // can share the port.
+    let listener = TcpListener::bind(address)?;
+    // Both pass on to accepted connections.
+    sockopt::set_ip_ttl(&listener, HOP_LIMIT)?;
+    sockopt::set_tcp_nodelay(&listener, true)?;
+    // std asks for 128; listening again only changes that.
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

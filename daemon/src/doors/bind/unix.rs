@@ -1,0 +1,156 @@
+//! The Unix socket (threat T12): a lock first, so that two daemons never take turns removing each
+//! other's socket; then nothing is removed that is not a dead socket of our own; then a rename, so that
+//! the path never leads nowhere.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::lease::private;
+use crate::secrets::Random;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// A bound socket and the lock that goes with it.
+#[derive(Debug)]
+pub struct Bound {
+    /// Non-blocking, ready for tokio.
+    pub listener: UnixListener,
+    /// Held for as long as this lives.
+    pub lock: Lock,
+}
+
+/// The lock beside the socket; removes the socket when dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+    socket: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Only what this daemon put there; the lock is still held.
+        let ours = fs::symlink_metadata(&self.socket)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
+        if ours {
+            let _ = fs::remove_file(&self.socket);
+        }
+    }
+}
+
+/// Binds `path`, mode 0600, in a directory of this user's alone (made if it is missing).
+///
+/// Errors say what is in the way: another daemon (with its pid), a file that is no socket, somebody
+/// else's socket, a directory that is open to others.
+pub fn unix(path: &Path, random: &dyn Random) -> io::Result<Bound> {
+    let directory = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+        .ok_or_else(|| refused(path, "is no absolute path"))?;
+    private::directory(directory)?;
+    let lock = lock(path)?;
+    remove_stale(path)?;
+    let temporary = private::beside(path, random);
+    let listener = listen(&temporary)?;
+    let placed = fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))
+        .and_then(|()| fs::symlink_metadata(&temporary))
+        .and_then(|metadata| fs::rename(&temporary, path).map(|()| metadata));
+    let metadata = placed.inspect_err(|_| {
+        // Best effort; the error that matters is the first one.
+        let _ = fs::remove_file(&temporary);
+    })?;
+    Ok(Bound {
+        listener,
+        lock: Lock {
+            _file: lock,
+            socket: path.to_owned(),
+            identity: (metadata.dev(), metadata.ino()),
+        },
+    })
+}
+
+/// Takes `<socket>.lock`, and writes our pid into it for the message of whoever comes second.
+fn lock(path: &Path) -> io::Result<File> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path.with_file_name(name))?;
+    if let Err(errno) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if errno != rustix::io::Errno::WOULDBLOCK {
+            return Err(errno.into());
+        }
+        let mut pid = String::new();
+        // A pid that cannot be read is left out.
+        let _ = (&file).take(16).read_to_string(&mut pid);
+        return Err(in_use(path, pid.trim()));
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(refused(path, "exists and is no socket; move it away"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refused(path, "is another user's socket; choose another path"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Err(in_use(path, "")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// The mode of a socket's file comes from the umask, which cannot be changed for one thread; so it is
+/// set after this, and the directory keeps others out meanwhile.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            refused(path, "is too long for a socket; choose a shorter path")
+        }
+        _ => error,
+    })?;
+    // std asks for 128; listening again only changes that.
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn in_use(path: &Path, pid: &str) -> io::Error {
+    let who = if pid.is_empty() {
+        "another rolecalld".to_owned()
+    } else {
+        format!("another rolecalld (pid {pid})")
+    };
+    io::Error::new(
+        io::ErrorKind::AddrInUse,
+        format!("{who} is serving this socket: {}", path.display()),
+    )
+}
+
+fn refused(path: &Path, what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("{} {what}", path.display()),
+    )
+}

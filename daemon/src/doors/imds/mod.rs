@@ -1,0 +1,241 @@
+//! The IMDS door: IMDSv2 for one role (EC2 user guide, "Use the Instance Metadata Service";
+//! client contract 1–42).
+//!
+//! Whatever fails, fails with an empty body: CRT takes the body of a failed listing for the role's name
+//! (clients.md fact 6). Listing and document answer from the same read, so that no SDK is told a name
+//! whose document is then missing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use rolecall::api::Door;
+
+use super::answer::{Answering, Response, TEXT, allowing, closing, empty, with_body};
+use super::guard::Refusal;
+use super::needs::{RoleInForce, Roles};
+use super::records::Records;
+use super::server::Handler;
+use super::target;
+use super::token::{MAX_TTL_SECONDS, MIN_TTL_SECONDS, TokenAuthority};
+use super::visitor::Visitor;
+use crate::clock::{Now, SharedClock, Timestamp};
+use crate::keeper::NoSession;
+use crate::session::Served;
+
+mod place;
+mod route;
+
+use route::{Leaf, Route, route};
+
+/// Longest wait for a call in flight: Go's SDK gives an answer 500 ms (DESIGN rule 8).
+pub const WAIT: Duration = Duration::from_millis(400);
+
+const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+
+/// One IMDS listener.
+#[expect(missing_debug_implementations, reason = "trait objects and a key")]
+pub struct Imds {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    role: String,
+    roles: Arc<dyn Roles>,
+    tokens: TokenAuthority,
+    records: Arc<Records>,
+    clock: SharedClock,
+    started: Timestamp,
+}
+
+impl Imds {
+    /// Serves `role`, with `tokens` of this listener.
+    pub fn new(
+        role: String,
+        roles: Arc<dyn Roles>,
+        tokens: TokenAuthority,
+        records: Arc<Records>,
+        clock: SharedClock,
+    ) -> Self {
+        let started = clock.now().wall;
+        Self {
+            inner: Arc::new(Inner {
+                role,
+                roles,
+                tokens,
+                records,
+                clock,
+                started,
+            }),
+        }
+    }
+
+    /// How tokens name the listener at `address`.
+    pub fn listener_name(address: SocketAddr) -> String {
+        address.to_string()
+    }
+}
+
+impl Handler for Imds {
+    fn door(&self) -> Door {
+        Door::Imds
+    }
+
+    fn answer(&self, visitor: &Arc<Visitor>, head: &Parts, _body: Bytes) -> Answering {
+        let Ok(path) = target::normal(head.uri.path()) else {
+            return empty(StatusCode::NOT_FOUND).into();
+        };
+        let path = path.as_ref();
+        if path == "/latest/api/token" || path == "/latest/api/token/" {
+            return self.inner.token(visitor, head).into();
+        }
+        if head.method != Method::GET && head.method != Method::HEAD {
+            return allowing(empty(StatusCode::METHOD_NOT_ALLOWED), "GET, HEAD").into();
+        }
+        let now = self.inner.clock.now();
+        // Before anything is looked up: whether a path exists is nobody's business without a token.
+        let Some(left) = self.inner.token_left(visitor, head, now) else {
+            return empty(StatusCode::UNAUTHORIZED).into();
+        };
+        self.inner.get(visitor, path, left, now)
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        let response = empty(refusal.status);
+        if refusal.close {
+            closing(response)
+        } else {
+            response
+        }
+    }
+}
+
+impl Inner {
+    fn token(&self, visitor: &Visitor, head: &Parts) -> Response {
+        if head.method != Method::PUT {
+            return allowing(empty(StatusCode::METHOD_NOT_ALLOWED), "PUT");
+        }
+        let mut values = head.headers.get_all(TTL).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return empty(StatusCode::BAD_REQUEST);
+        };
+        let Some(seconds) = ttl_seconds(value.as_bytes()) else {
+            return empty(StatusCode::BAD_REQUEST);
+        };
+        let token = self.tokens.issue(
+            visitor.uid(),
+            Duration::from_secs(seconds),
+            self.clock.now().boot,
+        );
+        let mut response = with_body(StatusCode::OK, TEXT, Bytes::from(token));
+        response
+            .headers_mut()
+            .insert(TTL, HeaderValue::from(seconds));
+        response
+    }
+
+    fn token_left(&self, visitor: &Visitor, head: &Parts, now: Now) -> Option<u64> {
+        let mut values = head.headers.get_all(TOKEN).iter();
+        let (Some(token), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let left = self
+            .tokens
+            .remaining(token.as_bytes(), visitor.uid(), now.boot)?;
+        // Rounded up: a token that is good is good for a second.
+        Some(left.as_millis().div_ceil(1000).try_into().unwrap_or(0))
+    }
+
+    fn get(self: &Arc<Self>, visitor: &Arc<Visitor>, path: &str, left: u64, now: Now) -> Answering {
+        let Some(role) = self.roles.role(&self.role) else {
+            return empty(StatusCode::NOT_FOUND).into();
+        };
+        let wanted = match route(path) {
+            Route::Plain(leaf) => {
+                let text = place::plain(leaf, role.role(), self.started);
+                return text
+                    .map_or_else(|| empty(StatusCode::NOT_FOUND), |text| found(text, left))
+                    .into();
+            }
+            Route::Listing => Wanted::Listing,
+            Route::Document(name) if name == role.role().name.slug() => Wanted::Document,
+            Route::Info => Wanted::Info,
+            Route::Document(_) | Route::Unknown => return empty(StatusCode::NOT_FOUND).into(),
+        };
+        if let Some(served) = role.read(now) {
+            return self
+                .give(visitor, role.as_ref(), &served, wanted, left, now)
+                .into();
+        }
+        let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
+        Answering::later(async move {
+            match role.wait(WAIT).await {
+                Ok(served) => {
+                    let now = door.clock.now();
+                    door.give(&visitor, role.as_ref(), &served, wanted, left, now)
+                }
+                Err(none) => empty(status_without(&none)),
+            }
+        })
+    }
+
+    fn give(
+        &self,
+        visitor: &Arc<Visitor>,
+        role: &dyn RoleInForce,
+        served: &Arc<Served>,
+        wanted: Wanted,
+        left: u64,
+        now: Now,
+    ) -> Response {
+        match wanted {
+            Wanted::Listing => found(Bytes::from(role.role().name.slug()), left),
+            Wanted::Info => found(place::info(role.role(), served), left),
+            Wanted::Document => {
+                self.records.served(visitor, role, served, None, now);
+                found(served.http_body.clone(), left)
+            }
+        }
+    }
+}
+
+/// What needs a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Listing,
+    Document,
+    Info,
+}
+
+/// The table of answers' last column, as far as a role without a session can get here.
+fn status_without(none: &NoSession) -> StatusCode {
+    match none {
+        NoSession::Unusable(_) => StatusCode::NOT_FOUND,
+        NoSession::NotReady(_)
+        | NoSession::AwsUnavailable(_)
+        | NoSession::AwsDenied(_)
+        | NoSession::LedgerUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn found(body: Bytes, left: u64) -> Response {
+    let mut response = with_body(StatusCode::OK, TEXT, body);
+    response.headers_mut().insert(TTL, HeaderValue::from(left));
+    response
+}
+
+/// Decimal digits and nothing else, within the bounds.
+fn ttl_seconds(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 5 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|ttl| (MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(ttl))
+}

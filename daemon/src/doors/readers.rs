@@ -1,0 +1,133 @@
+//! Who read each role lately, for `status`.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use rolecall::api::{ConsumerStatus, Door};
+
+use crate::clock::Timestamp;
+use crate::peer::{Consumer, Process};
+
+/// How many distinct consumers are kept for each role.
+const KEPT: usize = 8;
+
+/// The last consumers of each role, most recent first.
+#[derive(Debug, Default)]
+pub struct Readers(Mutex<HashMap<String, VecDeque<Reader>>>);
+
+#[derive(Debug)]
+struct Reader {
+    name: String,
+    pid: Option<u32>,
+    door: Door,
+    at: Timestamp,
+}
+
+impl Readers {
+    /// `consumer` read `role` through `door`.
+    pub fn read(&self, role: &str, consumer: &Consumer, door: Door, at: Timestamp) {
+        let reader = Reader {
+            name: short_name(consumer),
+            pid: consumer.process.as_ref().map(|process| process.pid),
+            door,
+            at,
+        };
+        let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let readers = match roles.get_mut(role) {
+            Some(readers) => readers,
+            None => roles.entry(role.to_owned()).or_default(),
+        };
+        readers.retain(|known| {
+            (known.pid, known.door, &known.name) != (reader.pid, reader.door, &reader.name)
+        });
+        readers.push_front(reader);
+        readers.truncate(KEPT);
+    }
+
+    /// The last consumers of `role`.
+    pub fn of(&self, role: &str) -> Vec<ConsumerStatus> {
+        let roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let readers = roles.get(role).into_iter().flatten();
+        readers
+            .map(|reader| ConsumerStatus {
+                name: reader.name.clone(),
+                pid: reader.pid,
+                door: reader.door,
+                last_read: reader.at.to_string(),
+            })
+            .collect()
+    }
+}
+
+/// The script's or the executable's file name, or `uid 1000` if no more is known.
+pub fn short_name(consumer: &Consumer) -> String {
+    consumer
+        .process
+        .as_ref()
+        .and_then(process_name)
+        .unwrap_or_else(|| format!("uid {}", consumer.uid))
+}
+
+/// The script's file name, or the executable's, or `argv[0]`'s.
+pub fn process_name(process: &Process) -> Option<String> {
+    let file_name = |path: &std::path::Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let of_text = |text: &Option<String>| text.as_deref().and_then(|text| file_name(text.as_ref()));
+    of_text(&process.script)
+        .or_else(|| process.exe.as_deref().and_then(file_name))
+        .or_else(|| of_text(&process.argv0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, exe: &str, script: Option<&str>) -> Consumer {
+        Consumer {
+            uid: 1000,
+            process: Some(Process {
+                pid,
+                exe: Some(exe.into()),
+                script: script.map(str::to_owned),
+                ..Process::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn names_are_what_a_person_would_call_the_program() {
+        let unknown = Consumer {
+            uid: 1000,
+            process: None,
+        };
+        assert_eq!(short_name(&unknown), "uid 1000");
+        assert_eq!(short_name(&process(1, "/usr/bin/terraform", None)), "terraform");
+        let script = process(1, "/usr/bin/python3", Some("bin/deploy.py"));
+        assert_eq!(short_name(&script), "deploy.py");
+    }
+
+    #[test]
+    fn the_last_eight_distinct_consumers_are_kept_most_recent_first() {
+        let readers = Readers::default();
+        for pid in 0..20 {
+            let at = Timestamp::from_secs(i64::from(pid));
+            readers.read("dev", &process(pid, "/bin/x", None), Door::Socket, at);
+        }
+        readers.read(
+            "dev",
+            &process(15, "/bin/x", None),
+            Door::Socket,
+            Timestamp::from_secs(99),
+        );
+        let pids: Vec<_> = readers
+            .of("dev")
+            .iter()
+            .filter_map(|reader| reader.pid)
+            .collect();
+        assert_eq!(pids, [15, 19, 18, 17, 16, 14, 13, 12]);
+        assert_eq!(readers.of("dev")[0].last_read, "1970-01-01T00:01:39Z");
+        assert!(readers.of("other").is_empty());
+    }
+}

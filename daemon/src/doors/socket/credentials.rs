@@ -1,0 +1,50 @@
+//! `GET /v1/credentials/{role}`: what `credential_process` prints.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::super::answer::{Answering, JSON, Response, with_body};
+use super::super::needs::RoleInForce;
+use super::super::visitor::Visitor;
+use super::{Query, Tools, find, problem};
+use crate::clock::Now;
+use crate::session::Served;
+
+/// With a valid session at hand: a pointer, two clocks, and the bytes.
+pub(super) fn answer(
+    tools: &Arc<Tools>,
+    visitor: &Arc<Visitor>,
+    role: &str,
+    query: Query,
+) -> Answering {
+    let now = tools.clock.now();
+    if let Some(role) = tools.roles.role(role)
+        && let Some(served) = role.read(now)
+    {
+        return give(tools, visitor, role.as_ref(), &served, now).into();
+    }
+    let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
+    let name = role.to_owned();
+    Answering::later(async move {
+        let role = match find(&tools, &name).await {
+            Ok(role) => role,
+            Err(problem) => return problem::answer(&problem),
+        };
+        match role.wait(query.wait).await {
+            Ok(served) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+            Err(none) => problem::answer(none.problem()),
+        }
+    })
+}
+
+fn give(
+    tools: &Tools,
+    visitor: &Arc<Visitor>,
+    role: &dyn RoleInForce,
+    served: &Arc<Served>,
+    now: Now,
+) -> Response {
+    tools.records.served(visitor, role, served, None, now);
+    with_body(StatusCode::OK, JSON, served.process_body.clone())
+}

@@ -1,0 +1,46 @@
+//! `GET /v1/status`, `roles` and `metrics`.
+
+use bytes::Bytes;
+use http::StatusCode;
+use rolecall::api::{RoleStatus, Status};
+
+use super::super::answer::{Response, with_body};
+use super::Tools;
+
+/// What Prometheus expects of the text format.
+const PROMETHEUS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) fn status(tools: &Tools) -> Status {
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uid: tools.uid,
+        started: tools.started.to_string(),
+        config: tools.control.config_status(),
+        roles: roles(tools),
+        doors: tools.control.doors(),
+        leases: tools.leases.list(),
+        ledger: tools.records.witness().status(),
+        store: tools.control.store(),
+        notes: tools.control.notes(),
+    }
+}
+
+pub(super) fn roles(tools: &Tools) -> Vec<RoleStatus> {
+    let now = tools.clock.now();
+    let readers = tools.records.readers();
+    tools
+        .roles
+        .roles()
+        .iter()
+        .map(|role| RoleStatus {
+            consumers: readers.of(role.role().name.as_str()),
+            ..role.status(now)
+        })
+        .collect()
+}
+
+pub(super) fn metrics(tools: &Tools) -> Response {
+    let text = tools.metrics.text(&roles(tools));
+    with_body(StatusCode::OK, PROMETHEUS, Bytes::from(text))
+}

@@ -1,0 +1,10 @@
+//! The doors against fakes.
+
+mod bind;
+mod container;
+mod guard;
+mod imds;
+mod leases;
+mod raw;
+mod records;
+mod socket;

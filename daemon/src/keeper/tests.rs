@@ -1,0 +1,6 @@
+//! Keepers on a clock that stands still, before an AWS that does what it is told.
+
+mod chain;
+mod record;
+mod reload;
+mod renewal;

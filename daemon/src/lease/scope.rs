@@ -1,0 +1,152 @@
+//! Who a lease is bound to, and whether they are still there.
+
+use std::fmt;
+
+use rolecall::api::LeaseScope;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::peer::{self, Process};
+
+/// Facts about processes.
+pub trait Processes: Send + Sync {
+    /// About one process; None if it is gone.
+    fn process(&self, pid: u32) -> Option<Process>;
+
+    /// Whether `pid` is `ancestor` or descends from it, now.
+    fn descends_from(&self, pid: u32, ancestor: u32) -> bool;
+}
+
+/// The kernel's word.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kernel;
+
+impl Processes for Kernel {
+    fn process(&self, pid: u32) -> Option<Process> {
+        peer::process(pid)
+    }
+
+    fn descends_from(&self, pid: u32, ancestor: u32) -> bool {
+        peer::descends_from(pid, ancestor)
+    }
+}
+
+/// Who a lease is bound to. On disk it is tagged, so that other kinds can come.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Scope {
+    /// A process and its descendants.
+    Process(Leader),
+    /// A terminal session, by its leader.
+    Session(Leader),
+}
+
+/// The process whose end is the lease's: pid and start time name one process of one boot.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Leader {
+    /// Its id.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// In which boot.
+    pub boot_id: String,
+    /// What people call it; it may become another program later.
+    pub name: Option<String>,
+}
+
+impl Scope {
+    /// The process whose end is the lease's.
+    pub fn leader(&self) -> &Leader {
+        match self {
+            Self::Process(leader) | Self::Session(leader) => leader,
+        }
+    }
+
+    /// Whether that process still lives.
+    pub fn is_alive(&self, boot_id: &str, processes: &dyn Processes) -> bool {
+        let leader = self.leader();
+        leader.boot_id == boot_id
+            && processes
+                .process(leader.pid)
+                .is_some_and(|process| process.start_time == leader.start_time)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, leader) = match self {
+            Self::Process(leader) => ("process", leader),
+            Self::Session(leader) => ("session of process", leader),
+        };
+        write!(f, "{kind} {}", leader.pid)?;
+        match &leader.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a scope cannot be had.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ScopeError {
+    /// There is no such process.
+    #[error("no process {0}")]
+    Gone(u32),
+    /// The asker's own process cannot be told.
+    #[error("the asking process cannot be told")]
+    UnknownAsker,
+    /// It is another user's.
+    #[error("process {0} belongs to another user")]
+    OtherUser(u32),
+    /// The asker is neither it nor below it.
+    #[error("the asking process does not descend from process {0}")]
+    NotAnAncestor(u32),
+    /// It leads no session, or not the asker's.
+    #[error("process {0} does not lead the asking process's session")]
+    NotTheLeader(u32),
+    /// A kind of scope that this version does not know.
+    #[error("this daemon does not know that kind of scope")]
+    UnknownKind,
+}
+
+/// The scope that `asker` may have for what it asked: a process it is or descends from, of its own uid;
+/// or the leader of its own session.
+pub fn resolve(
+    asked: LeaseScope,
+    asker: Option<&Process>,
+    processes: &dyn Processes,
+    boot_id: &str,
+) -> Result<Scope, ScopeError> {
+    let asker = asker.ok_or(ScopeError::UnknownAsker)?;
+    let (pid, session) = match asked {
+        LeaseScope::Process { pid } => (pid, false),
+        LeaseScope::Session { leader } => (leader, true),
+        _ => return Err(ScopeError::UnknownKind),
+    };
+    let process = processes.process(pid).ok_or(ScopeError::Gone(pid))?;
+    if process.uid != asker.uid {
+        return Err(ScopeError::OtherUser(pid));
+    }
+    if session && (process.sid != pid || asker.sid != pid) {
+        return Err(ScopeError::NotTheLeader(pid));
+    }
+    if !session && !processes.descends_from(asker.pid, pid) {
+        return Err(ScopeError::NotAnAncestor(pid));
+    }
+    let leader = Leader {
+        pid,
+        start_time: process.start_time,
+        boot_id: boot_id.to_owned(),
+        name: name(&process),
+    };
+    Ok(if session {
+        Scope::Session(leader)
+    } else {
+        Scope::Process(leader)
+    })
+}
+
+fn name(process: &Process) -> Option<String> {
+    let exe = process.exe.as_ref()?.file_name()?;
+    Some(exe.to_string_lossy().into_owned())
+}

@@ -1,0 +1,62 @@
+//! The peer of a loopback TCP connection.
+
+use std::net::SocketAddr;
+
+use super::proc::{Handle, pids};
+use super::{Process, TcpOwner};
+
+/// The uid of the other end of a loopback TCP connection. None if the kernel does not know it (refuse).
+///
+/// `local` is our end, `remote` the other; the socket asked about is the *other's*, whose own address is
+/// `remote`. Only one that some process still holds (its inode is not 0) and can still read from counts:
+/// established, or half closed by its owner after sending the request, as simple clients do. In every
+/// other state the answer would go nowhere, or to nobody the kernel can name.
+#[cfg(target_os = "linux")]
+pub fn of_tcp(local: SocketAddr, remote: SocketAddr) -> Option<TcpOwner> {
+    use crate::sys::sock_diag::{self, ESTABLISHED, FIN_WAIT1, FIN_WAIT2};
+
+    let socket = sock_diag::query(remote, local).ok()??;
+    let reads = matches!(socket.state, ESTABLISHED | FIN_WAIT1 | FIN_WAIT2);
+    (reads && socket.inode != 0).then_some(TcpOwner {
+        uid: socket.uid,
+        inode: socket.inode,
+        cgroup_id: socket.cgroup_id,
+    })
+}
+
+/// The uid of the other end of a loopback TCP connection. None if the kernel does not know it (refuse):
+/// here, always.
+#[cfg(not(target_os = "linux"))]
+pub fn of_tcp(_local: SocketAddr, _remote: SocketAddr) -> Option<TcpOwner> {
+    None
+}
+
+/// The process that holds a socket's inode: milliseconds, so off the reading path (a blocking thread).
+///
+/// Looks among the owner's processes. Of several that share the socket it is the one that started first:
+/// children inherit sockets, parents do not. None if none holds it (any more), or may not be looked into.
+pub fn process_of(owner: TcpOwner) -> Option<Process> {
+    let mut oldest: Option<(Handle, Process)> = None;
+    for handle in pids().filter_map(Handle::open) {
+        if !handle.is_owned_by(owner.uid) || !handle.holds_socket(owner.inode) {
+            continue;
+        }
+        let Some(process) = handle.facts() else {
+            continue;
+        };
+        let age = |process: &Process| (process.start_time, process.pid);
+        if oldest
+            .as_ref()
+            .is_none_or(|(_, other)| age(&process) < age(other))
+        {
+            oldest = Some((handle, process));
+        }
+    }
+    // Still there: else it gave the socket up while we looked, and we know too little.
+    let (handle, process) = oldest?;
+    (handle.holds_socket(owner.inode) && handle.is_owned_by(owner.uid)).then_some(process)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[path = "tcp_tests.rs"]
+mod tests;
