@@ -7,6 +7,7 @@
 pub mod callers;
 mod children;
 pub mod floor;
+mod inner;
 mod load;
 mod machine;
 mod report;
@@ -14,7 +15,6 @@ mod row;
 mod rows;
 mod statistics;
 mod stopwatch;
-mod unprivileged;
 mod wire;
 mod world;
 
@@ -36,7 +36,8 @@ pub struct Options {
     pub upstream: u64,
     /// Where the rows are written as JSON.
     pub json: Option<PathBuf>,
-    /// An empty directory to work in; a temporary one if there is none.
+    /// An empty directory to work in: this is the benchmark's inner process, which is nobody special
+    /// and whose programs are where anyone may run them. None: it is to be started.
     pub work: Option<PathBuf>,
 }
 
@@ -47,20 +48,13 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<bool> {
     let myself = std::env::current_exe()?;
     let programs = Programs::of(myself.parent().context("a program is in a directory")?);
-    if rustix::process::geteuid().is_root() {
+    let Some(work) = options.work.clone() else {
         let mut arguments = vec!["--upstream".to_owned(), options.upstream.to_string()];
         if options.quick {
             arguments.push("--quick".into());
         }
-        return unprivileged::run_again(&programs, &arguments, options.json.as_deref());
-    }
-    let temporary = tempfile::Builder::new()
-        .prefix("rolecall-bench-")
-        .tempdir()?;
-    let work = options
-        .work
-        .clone()
-        .unwrap_or_else(|| temporary.path().into());
+        return inner::run(&programs, &arguments, options.json.as_deref());
+    };
     let machine = Machine::here(&programs);
     let rows = rows::measure(&Measured {
         programs,

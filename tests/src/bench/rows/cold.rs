@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::super::row::{Budget, Quantity, Row};
 use super::super::stopwatch::Stopwatch;
 use super::super::wire::parse;
-use super::super::world::Plan;
+use super::super::world::{Plan, World};
 use super::Measured;
 use crate::fake_aws::Fault;
 
@@ -24,14 +24,13 @@ const OTHERS: u64 = 200;
 pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     let callers = CALLERS.min(room()?.saturating_sub(OTHERS));
     let plan = Plan {
-        name: "cold",
         roles: 1,
         imds: false,
         keep_fresh: false,
     };
-    let world = measured.world(plan)?;
+    let world = World::started(plan)?;
     world
-        .aws
+        .aws()
         .fail(Fault::delay(Duration::from_secs(measured.upstream)));
     let request: Arc<[u8]> = world.credentials_request(0).into();
     let path: Arc<std::path::Path> = world.socket_path().into();
@@ -50,7 +49,7 @@ pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
         }
         anyhow::Ok(())
     })?;
-    let calls = world.aws.count("AssumeRole");
+    let calls = world.aws().count("AssumeRole");
     let elapsed = watch.elapsed().as_secs_f64();
     let mut note = format!(
         "upstream takes {} s; the last of the callers had its answer after {elapsed:.2} s",

@@ -54,11 +54,7 @@ fn throughput(
     let mut busy = Duration::ZERO;
     for _ in 0..measured.rounds(12) {
         for (which, (load, rates)) in loads.iter_mut().zip(&mut rates).enumerate() {
-            let pid = if which == 0 {
-                floor.pid()
-            } else {
-                world.pid()?
-            };
+            let pid = if which == 0 { floor.pid() } else { world.pid() };
             let before = processor_time(pid)?;
             rates.push(load.run(ROUND)?);
             if which == 1 {

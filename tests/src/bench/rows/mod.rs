@@ -2,6 +2,7 @@
 
 mod cold;
 mod doors;
+mod peer;
 mod quiet;
 mod reads;
 mod shim;
@@ -39,10 +40,6 @@ impl Measured {
     fn rounds(&self, usual: u32) -> u32 {
         if self.quick { usual.div_ceil(4) } else { usual }
     }
-
-    fn world(&self, plan: Plan) -> anyhow::Result<World> {
-        World::started(&self.work, &self.programs, plan)
-    }
 }
 
 /// Measures every row. A row that cannot be measured is a row that says so.
@@ -52,14 +49,11 @@ impl Measured {
 pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     let quiet = quiet::Quiet::begin(measured)?;
     let plan = Plan {
-        name: "main",
         roles: 1,
         imds: true,
         keep_fresh: false,
     };
-    let world = measured
-        .world(plan)
-        .context("the daemon most rows are about")?;
+    let world = World::started(plan).context("the daemon most rows are about")?;
     world.credentials(0).context("a first session")?;
 
     let mut rows = Vec::new();
@@ -77,6 +71,7 @@ pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     add("reads while upstream is in trouble", &mut || {
         upstream::rows(measured, &world)
     });
+    add("peer uid", &mut || peer::rows(measured));
     add("start", &mut || start::rows(measured));
     add("cold callers", &mut || cold::rows(measured));
     let mut quiet = Some(quiet);

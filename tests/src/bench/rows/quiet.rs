@@ -36,12 +36,11 @@ impl Quiet {
     /// Starts the daemon, has every role read, and begins to watch.
     pub(super) fn begin(measured: &Measured) -> anyhow::Result<Self> {
         let plan = Plan {
-            name: "quiet",
             roles: ROLES,
             imds: true,
             keep_fresh: false,
         };
-        let world = measured.world(plan)?;
+        let world = World::started(plan)?;
         for role in 0..ROLES {
             world.credentials(role)?;
         }
@@ -55,7 +54,7 @@ impl Quiet {
             .connect()?
             .fetch(&floor.endpoint.request("GET", "/", &[]))?;
 
-        let (pid, floor_pid) = (world.pid()?, floor.pid());
+        let (pid, floor_pid) = (world.pid(), floor.pid());
         let window = Duration::from_secs(if measured.quick { 10 } else { 60 });
         let watch = std::thread::spawn(move || {
             std::thread::sleep(SETTLE);

@@ -15,7 +15,7 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
     let request = world.credentials_request(0);
     let mut readers = [
         Reader::new(floor.endpoint.connect()?, request.clone()),
-        Reader::new(world.socket.connect()?, request),
+        Reader::new(world.socket().connect()?, request),
     ];
     in_turn(&mut readers, measured.rounds(40), 500, 0.5)?;
     let [floor_time, time] = readers.map(Reader::result);
@@ -48,7 +48,7 @@ pub(super) fn rows(measured: &Measured, world: &World) -> anyhow::Result<Vec<Row
         &measured.programs.bench,
         measured.rounds(300),
         &socket,
-        world.socket_path(),
+        &world.socket_path(),
         &credentials_path(0),
     )?;
     let new = Row::new(

@@ -15,12 +15,11 @@ const ROLES: usize = 100;
 
 pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     let plan = Plan {
-        name: "start",
         roles: ROLES,
         imds: false,
         keep_fresh: false,
     };
-    let mut world = World::new(&measured.work, &measured.programs, plan)?;
+    let world = World::new(plan);
     let (mut floors, mut times) = (Vec::new(), Vec::new());
     for round in 0..measured.rounds(20) {
         let socket = measured.work.join(format!("start-{round}.sock"));
@@ -33,10 +32,9 @@ pub(super) fn rows(measured: &Measured) -> anyhow::Result<Vec<Row>> {
             );
             Ok(())
         })?);
-        times.push(world.start()?);
-        world.stop();
+        times.push(world.time_start()?);
     }
-    let calls = world.aws.calls().len();
+    let calls = world.aws().calls().len();
     Ok(vec![
         Row::new(
             &format!("start to ready, {ROLES} roles configured, p50"),

@@ -16,14 +16,13 @@ const LIFETIME_SECONDS: i64 = 20;
 
 pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>> {
     let plan = Plan {
-        name: "hanging",
         roles: OTHERS + 1,
         imds: false,
         keep_fresh: false,
     };
-    let hanging = measured.world(plan)?;
+    let hanging = World::started(plan)?;
     hanging.credentials(0)?;
-    hanging.aws.fail(Fault::new(Effect::Hang));
+    hanging.aws().fail(Fault::new(Effect::Hang));
     let waiting = ask_all(&hanging)?;
     let hang = row(
         measured,
@@ -36,20 +35,19 @@ pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>
     drop(hanging);
 
     let plan = Plan {
-        name: "renewing",
         roles: OTHERS + 1,
         imds: false,
         keep_fresh: true,
     };
-    let mut renewing = World::new(&measured.work, &measured.programs, plan)?;
-    renewing.aws.fail(Fault::new(Effect::Lifetime {
+    let mut renewing = World::new(plan);
+    renewing.aws().fail(Fault::new(Effect::Lifetime {
         seconds: LIFETIME_SECONDS,
     }));
     renewing.start()?;
     for role in 0..=OTHERS {
         renewing.credentials(role)?;
     }
-    let before = renewing.aws.count("AssumeRole");
+    let before = renewing.aws().count("AssumeRole");
     let mut renew = row(
         measured,
         idle,
@@ -57,7 +55,7 @@ pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>
         "p99 of a read while every session renews",
         String::new(),
     )?;
-    let renewals = renewing.aws.count("AssumeRole") - before;
+    let renewals = renewing.aws().count("AssumeRole") - before;
     renew.note = Some(format!(
         "floor: the same read, idle; {} roles of {LIFETIME_SECONDS} s sessions, {renewals} renewals meanwhile",
         OTHERS + 1
@@ -69,13 +67,13 @@ pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>
 fn ask_all(world: &World) -> anyhow::Result<Vec<Connection>> {
     let mut waiting = Vec::new();
     for role in 1..=OTHERS {
-        let mut connection = world.socket.connect()?;
+        let mut connection = world.socket().connect()?;
         connection.send(&world.credentials_request(role))?;
         waiting.push(connection);
     }
     let patience = std::time::Duration::from_secs(10);
     let calls = |calls: &[crate::fake_aws::Call]| calls.len() > OTHERS;
-    world.aws.wait_until(patience, calls);
+    world.aws().wait_until(patience, calls);
     Ok(waiting)
 }
 
@@ -88,7 +86,7 @@ fn row(
 ) -> anyhow::Result<Row> {
     let reader = |world: &World| -> anyhow::Result<Reader> {
         Ok(Reader::new(
-            world.socket.connect()?,
+            world.socket().connect()?,
             world.credentials_request(0),
         ))
     };
