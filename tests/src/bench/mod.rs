@@ -34,6 +34,8 @@ pub struct Options {
     pub quick: bool,
     /// How long the fake AWS takes where callers are cold, in seconds.
     pub upstream: u64,
+    /// Only groups of rows with this in their name.
+    pub only: Option<String>,
     /// Where the rows are written as JSON.
     pub json: Option<PathBuf>,
     /// An empty directory to work in: this is the benchmark's inner process, which is nobody special
@@ -53,6 +55,9 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         if options.quick {
             arguments.push("--quick".into());
         }
+        if let Some(only) = &options.only {
+            arguments.extend(["--only".into(), only.clone()]);
+        }
         return inner::run(&programs, &arguments, options.json.as_deref());
     };
     let machine = Machine::here(&programs);
@@ -61,6 +66,7 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
         work,
         quick: options.quick,
         upstream: options.upstream,
+        only: options.only.clone(),
     })?;
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(report::table(&machine, &rows).as_bytes())?;

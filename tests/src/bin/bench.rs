@@ -28,6 +28,9 @@ mod linux {
         /// Fewer rounds: rough numbers, sooner
         #[arg(long)]
         quick: bool,
+        /// Only groups of rows with this in their name: process, socket, imds, upstream, peer, start, cold, memory, sizes
+        #[arg(long, value_name = "WORD")]
+        only: Option<String>,
         /// How long the fake AWS takes where callers are cold, in seconds
         #[arg(long, default_value_t = 5, value_name = "SECONDS")]
         upstream: u64,
@@ -75,6 +78,7 @@ mod linux {
                 let good = bench::run(&Options {
                     quick: arguments.quick,
                     upstream: arguments.upstream,
+                    only: arguments.only,
                     json: arguments.json,
                     work: arguments.work,
                 })?;

@@ -33,12 +33,18 @@ pub(super) struct Measured {
     pub(super) quick: bool,
     /// How long AWS takes where callers are cold, in seconds.
     pub(super) upstream: u64,
+    /// Only groups of rows with this in their name.
+    pub(super) only: Option<String>,
 }
 
 impl Measured {
     /// So many, or a quarter of it.
     fn rounds(&self, usual: u32) -> u32 {
         if self.quick { usual.div_ceil(4) } else { usual }
+    }
+
+    fn wants(&self, group: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| group.contains(only))
     }
 }
 
@@ -47,7 +53,11 @@ impl Measured {
 /// # Errors
 /// When there is no daemon at all.
 pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
-    let quiet = quiet::Quiet::begin(measured)?;
+    // Watched while the others are measured.
+    let mut quiet = measured
+        .wants(quiet::GROUP)
+        .then(|| quiet::Quiet::begin(measured))
+        .transpose()?;
     let plan = Plan {
         roles: 1,
         imds: true,
@@ -57,12 +67,15 @@ pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     world.credentials(0).context("a first session")?;
 
     let mut rows = Vec::new();
-    let mut add = |work: &str, measure: &mut dyn FnMut() -> anyhow::Result<Vec<Row>>| {
+    let mut add = |group: &str, measure: &mut dyn FnMut() -> anyhow::Result<Vec<Row>>| {
+        if !measured.wants(group) {
+            return;
+        }
         // Nobody may be there to see it.
-        let _ = writeln!(std::io::stderr(), "measuring: {work}");
+        let _ = writeln!(std::io::stderr(), "measuring: {group}");
         match measure() {
             Ok(new) => rows.extend(new),
-            Err(error) => rows.push(Row::failed(work, &error)),
+            Err(error) => rows.push(Row::failed(group, &error)),
         }
     };
     add("process", &mut || shim::rows(measured, &world));
@@ -74,13 +87,15 @@ pub(super) fn measure(measured: &Measured) -> anyhow::Result<Vec<Row>> {
     add("peer uid", &mut || peer::rows(measured));
     add("start", &mut || start::rows(measured));
     add("cold callers", &mut || cold::rows(measured));
-    let mut quiet = Some(quiet);
-    add("memory and wake-ups", &mut || {
+    add(quiet::GROUP, &mut || {
         quiet
             .take()
             .map_or_else(|| Ok(Vec::new()), quiet::Quiet::rows)
     });
     add("sizes", &mut || sizes::rows(measured));
+    if measured.only.is_some() {
+        return Ok(rows);
+    }
     rows.extend(
         [
             "start to ready, 100 sealed sessions on disk",

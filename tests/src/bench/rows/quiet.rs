@@ -11,9 +11,12 @@ use super::Measured;
 
 const ROLES: usize = 10;
 
+/// What these rows are called together.
+pub(super) const GROUP: &str = "memory and wake-ups";
+
 /// After the last read: what a read leaves behind (timers of its connection, threads that end when
-/// they are not needed for ten seconds) is over.
-const SETTLE: Duration = Duration::from_secs(12);
+/// they are not needed for ten seconds, the connection to AWS that is closed after twenty) is over.
+const SETTLE: Duration = Duration::from_secs(25);
 
 /// The daemon, watched while other rows are measured: what they cost does not wake it.
 #[derive(Debug)]
@@ -96,8 +99,9 @@ impl Quiet {
                 Budget::AtMost(Quantity::PerMinute(2.0)),
             )
             .note(format!(
-                "context switches of all threads within {} s",
-                seen.window.as_secs()
+                "context switches of all threads within {} s, from {} s after the last read",
+                seen.window.as_secs(),
+                SETTLE.as_secs()
             )),
         ])
     }

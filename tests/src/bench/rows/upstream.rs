@@ -7,12 +7,13 @@ use super::super::wire::Connection;
 use super::super::world::{Plan, World};
 use super::{Measured, Reader, in_turn};
 use crate::fake_aws::{Effect, Fault};
+use crate::harness::{PATIENCE, until};
 
 /// Roles besides the one that is read.
 const OTHERS: usize = 50;
 
 /// Sessions that end so soon are renewed after a quarter of this (DESIGN rule 4).
-const LIFETIME_SECONDS: i64 = 20;
+const LIFETIME_SECONDS: i64 = 8;
 
 pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>> {
     let plan = Plan {
@@ -47,6 +48,7 @@ pub(super) fn rows(measured: &Measured, idle: &World) -> anyhow::Result<Vec<Row>
     for role in 0..=OTHERS {
         renewing.credentials(role)?;
     }
+    wait_for_calls(&renewing, OTHERS + 10)?;
     let before = renewing.aws().count("AssumeRole");
     let mut renew = row(
         measured,
@@ -71,10 +73,13 @@ fn ask_all(world: &World) -> anyhow::Result<Vec<Connection>> {
         connection.send(&world.credentials_request(role))?;
         waiting.push(connection);
     }
-    let patience = std::time::Duration::from_secs(10);
-    let calls = |calls: &[crate::fake_aws::Call]| calls.len() > OTHERS;
-    world.aws().wait_until(patience, calls);
+    wait_for_calls(world, OTHERS + 1)?;
     Ok(waiting)
+}
+
+fn wait_for_calls(world: &World, wanted: usize) -> anyhow::Result<()> {
+    let enough = || (world.aws().calls().len() >= wanted).then_some(());
+    until(PATIENCE, enough).context("AWS is not asked")
 }
 
 fn row(
@@ -91,7 +96,7 @@ fn row(
         ))
     };
     let mut readers = [reader(idle)?, reader(troubled)?];
-    in_turn(&mut readers, measured.rounds(60), 1_000, 0.99).context("a read")?;
+    in_turn(&mut readers, measured.rounds(150), 1_000, 0.99).context("a read")?;
     let [floor, time] = readers.map(Reader::result);
     Ok(
         Row::new(work, Quantity::Time(time), Budget::AtMostTimes(1.2))
