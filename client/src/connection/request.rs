@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 /// What is asked of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Takes something away.
-    Delete,
     /// Reads; may be sent twice without harm.
     Get,
     /// Does something.
@@ -16,7 +14,6 @@ pub enum Method {
 impl Method {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Delete => "DELETE",
             Self::Get => "GET",
             Self::Post => "POST",
         }

@@ -196,6 +196,21 @@ fn a_socket_that_is_just_being_opened_is_found() {
 }
 
 #[test]
+fn stdin_may_be_closed() {
+    let server = Server::start([good()]);
+    let output = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "exec \"$0\" process dev <&-",
+            env!("CARGO_BIN_EXE_rolecall"),
+        ])
+        .env("ROLECALL_SOCKET", server.socket())
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&output), format!("{BODY}\n"));
+}
+
+#[test]
 fn a_reader_that_has_gone_is_no_news() {
     let server = Server::start([good()]);
     let (reader, writer) = std::io::pipe().unwrap();

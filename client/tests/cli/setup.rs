@@ -192,6 +192,20 @@ fn asks_the_daemon_for_this_very_program() {
 }
 
 #[test]
+fn a_link_in_path_is_named_instead() {
+    let home = Home::new();
+    let link = home.server.directory().join("rolecall-link");
+    std::fs::create_dir(&link).unwrap();
+    let link = link.join("rolecall");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rolecall"), &link).unwrap();
+    let path = format!("/nowhere:{}:/usr/bin", link.parent().unwrap().display());
+    let mut command = home.server.command(&["setup", "--dry-run"]);
+    command.env("PATH", path).output().unwrap();
+    let client = format!(r#""client":"{}""#, link.display());
+    assert!(home.server.requests()[1].contains(&client));
+}
+
+#[test]
 fn writes_nothing_unless_told() {
     let home = Home::new();
     let dry = home.run(&["--dry-run"]);

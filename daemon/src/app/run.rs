@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall::api::{Door, DoorStatus};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::configuration::{Configuration, Targets};
 use super::control::Daemon;
@@ -112,9 +112,17 @@ async fn serve(
     let started = clock.now().wall;
 
     private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
-    let bound = bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
-    let ledger = Ledger::open(paths.state.clone(), Arc::clone(&clock), Settings::default().ledger_on_error);
-    ledger.note(Record { event: Event::Start, ..Record::default() });
+    let bound =
+        bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+    let ledger = Ledger::open(
+        paths.state.clone(),
+        Arc::clone(&clock),
+        Settings::default().ledger_on_error,
+    );
+    ledger.note(Record {
+        event: Event::Start,
+        ..Record::default()
+    });
 
     let configuration = Arc::new(Configuration::new(
         Sources {
@@ -124,7 +132,11 @@ async fn serve(
         },
         Arc::clone(&clock),
     ));
-    let sts = Arc::new(Sts::new(Arc::clone(&clock), network(&environment, None), Limits::default()));
+    let sts = Arc::new(Sts::new(
+        Arc::clone(&clock),
+        network(&environment, None),
+        Limits::default(),
+    ));
     let keepers = Keepers::new(Tools {
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
@@ -139,8 +151,12 @@ async fn serve(
     let roles: Arc<dyn Roles> = Arc::new(keepers.clone());
 
     let metrics = Metrics::new(started);
-    tokio::spawn(count(ledger.subscribe(), Arc::clone(&metrics)));
-    let (records, lookups) = Records::new(Arc::new(ledger.clone()), Arc::new(Kernel));
+    tokio::spawn(Arc::clone(&metrics).follow(ledger.subscribe()));
+    let (records, lookups) = Records::new(
+        Arc::new(ledger.clone()),
+        Arc::new(Kernel),
+        Arc::clone(&metrics),
+    );
     tokio::spawn(lookups);
     let (admit, admittance) = watch::channel(Admittance { uid, root: false });
     let common = Arc::new(Common {
@@ -162,7 +178,7 @@ async fn serve(
         },
         pin: {
             let keepers = keepers.clone();
-            Arc::new(move |role| Some(Box::new(keepers.pin(role)) as crate::lease::Pin))
+            Arc::new(move |role| Box::new(keepers.pin(role)) as crate::lease::Pin)
         },
         boot_id: boot_id.clone(),
         state_directory: paths.state.clone(),
@@ -171,8 +187,13 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let key = TokenKey::load(&paths.runtime.join("imds-token.key"), &*random)
-        .map_err(doing("the IMDS token key cannot be kept"))?;
+    let key =
+        TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
+            tracing::warn!(
+                "the IMDS token key cannot be kept, so tokens end with this process: {error}"
+            );
+            TokenKey::random(&*random)
+        });
     let listeners = (!options.once).then(|| {
         Listeners::new(Parts {
             keepers: keepers.clone(),
@@ -193,7 +214,10 @@ async fn serve(
             let environment = environment.clone();
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
                 sts.set_network(network(&environment, Some(settings)));
-                admit.send_replace(Admittance { uid, root: settings.allow_root });
+                admit.send_replace(Admittance {
+                    uid,
+                    root: settings.allow_root,
+                });
                 wanted.send_replace(imds.to_vec());
             })
         },
@@ -204,7 +228,6 @@ async fn serve(
         listeners.apply(&first).await;
         tokio::spawn(follow(Arc::clone(listeners), changes));
     }
-    leases.pin_again();
 
     let (drain, draining) = watch::channel(false);
     let mut doors = vec![DoorStatus {
@@ -216,8 +239,12 @@ async fn serve(
     let mut servers = Vec::new();
     let mut container_address = None;
     if !options.once {
-        let mut status =
-            DoorStatus { door: Door::Container, address: String::new(), role: None, error: None };
+        let mut status = DoorStatus {
+            door: Door::Container,
+            address: String::new(),
+            role: None,
+            error: None,
+        };
         match bind::container(&paths.state, &*random)
             .and_then(|listener| Ok((listener.local_addr()?, TcpListener::from_std(listener)?)))
         {
@@ -230,9 +257,12 @@ async fn serve(
                     Arc::clone(&records),
                     Arc::clone(&clock),
                 );
-                let server =
-                    Server::new(Listener::Tcp(listener), Arc::new(handler), Arc::clone(&common))
-                        .map_err(doing("the container door cannot be opened"))?;
+                let server = Server::new(
+                    Listener::Tcp(listener),
+                    Arc::new(handler),
+                    Arc::clone(&common),
+                )
+                .map_err(doing("the container door cannot be opened"))?;
                 servers.push(tokio::spawn(server.run(draining.clone(), DRAIN)));
             }
             Err(error) => {
@@ -287,7 +317,10 @@ async fn serve(
         listeners.close().await;
     }
     keepers.stopped().await;
-    ledger.note(Record { event: Event::Stop, ..Record::default() });
+    ledger.note(Record {
+        event: Event::Stop,
+        ..Record::default()
+    });
     ledger.close();
     tracing::info!("stopped");
     Ok(())
@@ -300,7 +333,12 @@ async fn obey(
     logging: &Logging,
 ) {
     while let Some(signal) = signals.recv().await {
-        let Signal { order, name, pid, uid } = signal;
+        let Signal {
+            order,
+            name,
+            pid,
+            uid,
+        } = signal;
         tracing::info!(?pid, ?uid, "signal {name}");
         match order {
             Order::Stop => return,
@@ -327,8 +365,14 @@ fn report(daemon: &Daemon) {
     tracing::info!("{}", daemon.summary());
     for entry in daemon.keepers.roles() {
         let status = entry.status(now);
-        let left = status.session.as_ref().map(|session| session.remaining_seconds);
-        let failure = status.failure.as_ref().map(|failure| failure.message.as_str());
+        let left = status
+            .session
+            .as_ref()
+            .map(|session| session.remaining_seconds);
+        let failure = status
+            .failure
+            .as_ref()
+            .map(|failure| failure.message.as_str());
         tracing::info!(role = %status.name, state = ?status.state, seconds_left = ?left, failure, "role");
     }
     for door in daemon.doors() {
@@ -353,16 +397,5 @@ async fn follow(listeners: Arc<Listeners>, mut changes: watch::Receiver<Vec<Imds
     while changes.changed().await.is_ok() {
         let wanted = changes.borrow_and_update().clone();
         listeners.apply(&wanted).await;
-    }
-}
-
-/// Counts ledger records for the metrics.
-async fn count(mut lines: broadcast::Receiver<Arc<str>>, metrics: Arc<Metrics>) {
-    loop {
-        match lines.recv().await {
-            Ok(line) => metrics.recorded(&line),
-            Err(broadcast::error::RecvError::Lagged(_)) => {}
-            Err(broadcast::error::RecvError::Closed) => return,
-        }
     }
 }

@@ -102,7 +102,7 @@ impl Reader {
             return Err(fault("is not a regular file".into()));
         }
         let owner = metadata.uid();
-        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        if is_foreign(owner, rustix::process::geteuid().as_raw()) {
             return Err(fault(format!("belongs to another user (uid {owner})"))
                 .hint("take it over with chown, or point rolecalld at a file of your own"));
         }
@@ -136,6 +136,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a file of `owner` tells a daemon of `uid` nothing: whoever owns it decides whose credentials
+/// the daemon hands out. Root decides everything anyway.
+fn is_foreign(owner: u32, uid: u32) -> bool {
+    owner != 0 && owner != uid
 }
 
 /// The line, from 1, that a byte stands on.
@@ -227,6 +233,28 @@ mod tests {
                 .message
                 .contains("4 MiB")
         );
+    }
+
+    #[test]
+    fn only_our_own_files_and_root_s_are_believed() {
+        for (owner, uid, foreign) in [
+            (1000, 1000, false),
+            (0, 1000, false),
+            (0, 0, false),
+            (1001, 1000, true),
+            (1000, 0, true),
+        ] {
+            assert_eq!(is_foreign(owner, uid), foreign, "{owner} {uid}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        put(&path, b"ok");
+        // Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+            let fault = Reader::default().read(&path).unwrap_err();
+            assert_eq!(fault.message, "belongs to another user (uid 12345)");
+        }
     }
 
     #[test]

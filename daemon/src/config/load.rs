@@ -168,3 +168,6 @@ fn listeners(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

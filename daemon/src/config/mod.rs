@@ -1,10 +1,66 @@
 //! `config.toml` and AWS's shared files become settings, roles and listeners.
 //!
-//! Files are read once ([`file`]), `config.toml` becomes a tree of values with their lines ([`tree`],
-//! [`toml_file`]), AWS's files go through AWS's own reader beside an index of their lines ([`shared`],
-//! [`index`]). A role's definition is `[roles.NAME]` over `[profile NAME]`, key by key
-//! ([`definition`]); [`resolve`] follows `source_profile` to the keys it begins with and makes the
-//! recipe. [`setup`] and [`exec`] write such files anew.
+//! Files are read once (`file`), `config.toml` becomes a tree of values with their lines (`tree`,
+//! `toml_file`), AWS's files go through AWS's own reader beside an index of their lines (`shared`,
+//! `index`). A role's definition is `[roles.NAME]` over `[profile NAME]`, key by key
+//! (`definition`); `resolve` follows `source_profile` to the keys it begins with, `call` and
+//! `endpoint` make the calls of its recipe. `setup` and `exec` write such files anew.
+//!
+//! # What counts as a role
+//!
+//! Every `[roles.NAME]` table, and every profile that yields a session: one with `role_arn`, and (known,
+//! but not built yet, so unusable) one with `sso_*`, `login_session` or another program's
+//! `credential_process`. A profile that holds nothing but keys is a source. A profile whose
+//! `credential_process` is our own line stands for the role the line names, by its name or its short
+//! name, wherever a `source_profile` points at it. Two roles with one short name are reported; the short
+//! name means the role that is so called, else the first by name.
+//!
+//! # Where a value comes from
+//!
+//! 1. `[roles.NAME]` wins over the profile of that name, key by key; the credentials file wins over the
+//!    config file. `session_name` of `[roles.NAME]` wins over `role_session_name` of the profile.
+//! 2. Keys that AWS does not know (`policy`, `session_tags`, `keep_fresh`, …) are read from `config.toml`
+//!    only; `~/.aws/config` means what the AWS CLI says it means.
+//! 3. An empty value is no value.
+//! 4. `[environment]` wins over the daemon's environment; an empty variable is not set.
+//! 5. `source_profile` means that profile's own keys if it has some, else its role, as in the AWS CLI; a
+//!    role may name itself if its profile has keys.
+//! 6. Endpoint: `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL`, `endpoint_url` of `sts` in the role's
+//!    `services` section, the role's `endpoint_url`; none if `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` or
+//!    `ignore_configured_endpoint_urls` is true. Plain http only to loopback.
+//! 7. Region for STS: role, then what it comes from (nearest first), `AWS_REGION`, `AWS_DEFAULT_REGION`,
+//!    the default of the ARN's partition. A role's own region must be of that partition; others that are
+//!    not are passed over. Region and endpoint are those of the role asked for, for every call of its
+//!    recipe.
+//!
+//! # Keys of a role
+//!
+//! | key | value | limits |
+//! | --- | --- | --- |
+//! | `role_arn` | ARN of an IAM role | needed |
+//! | `source_profile` | profile or role | needed |
+//! | `duration_seconds` | whole seconds | 900 to 43200, default 3600; at most 3600 where chained, with a note |
+//! | `external_id` | text | 2 to 1,224 of letters, digits, `_+=,.@:/-` |
+//! | `role_session_name` | used verbatim | 2 to 64 of letters, digits, `_+=,.@-` |
+//! | `session_name` | template | `{user}`, `{host}`, `{id}`; default `{user}@{host}.{id}` |
+//! | `source_identity` | text | as `role_session_name`, not beginning with `aws:` |
+//! | `session_tags` | table of texts | 50; keys 1 to 128, values to 256, told apart without case |
+//! | `transitive_session_tags` | list of tag keys | each in `session_tags` |
+//! | `policy` | JSON file, from `config.toml`'s directory | 2,048 characters without blanks |
+//! | `policy_arns` | list of ARNs | 10 |
+//! | `region`, `output`, `services`, `endpoint_url` | as in a profile | |
+//! | `keep_fresh` | boolean | default false |
+//! | `confirm` | `"never"` | the default; the other values are not built yet |
+//!
+//! Every other key of DESIGN's is read, and makes its role unusable: never served without its rule.
+//!
+//! # What a mistake does
+//!
+//! `config.toml` that is not TOML, an unknown key anywhere in it, a mistake outside `[roles]`, a shared
+//! file that AWS's reader refuses, that is not UTF-8 or that belongs to another user: nothing new comes
+//! into force. A mistake in a role's value: that role, and those that come from it, are unusable. A
+//! listener for a role that does not exist: it is left out. All are errors with file, line and key; what
+//! is merely not built yet, and a file that others may write, is a warning.
 
 mod call;
 mod client_line;
@@ -103,7 +159,7 @@ pub struct ImdsListener {
 pub struct Config {
     /// Top-level keys.
     pub settings: Settings,
-    /// Every role, unusable ones too, by name.
+    /// Every role, unusable ones too, sorted by name.
     pub roles: Vec<Role>,
     /// IMDS listeners.
     pub imds: Vec<ImdsListener>,

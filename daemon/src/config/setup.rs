@@ -73,7 +73,7 @@ pub fn plan_setup(sources: &Sources, request: &SetupRequest) -> Result<SetupPlan
     for profile in &moved {
         add_definition(&mut toml, &definitions, profile);
     }
-    verify(sources, &read, &roles, &moved, &toml.text(), &config.text())?;
+    verify(sources, &read, &roles, &toml.text(), &config.text())?;
     let mut edits = Vec::new();
     if !moved.is_empty() {
         // The definitions first: between the two writes a role is defined twice, and in the same way.
@@ -253,12 +253,11 @@ fn add_definition(edit: &mut Edit<'_>, definitions: &Definitions<'_>, profile: &
     }
 }
 
-/// Reads the new texts as if they were written, and compares every role that moved.
+/// Reads the new texts as if they were written, and compares every role that worked.
 fn verify(
     sources: &Sources,
     read: &Read,
     before: &[Role],
-    moved: &[String],
     toml: &str,
     config: &str,
 ) -> Result<(), Problem> {
@@ -276,16 +275,19 @@ fn verify(
         return Err(failed(fault.unusable().reason));
     }
     let after = read.resolver_of(&toml, &shared, sources).roles().0;
-    for name in moved {
-        if fingerprint(before, name) != fingerprint(&after, name) {
-            return Err(failed(format!("role {name} would become another one")));
+    for role in before.iter().filter(|role| role.recipe.is_ok()) {
+        let same = after.iter().find(|other| other.name == role.name);
+        if same.and_then(fingerprint) != fingerprint(role) {
+            return Err(failed(format!(
+                "role {} would become another one",
+                role.name
+            )));
         }
     }
     Ok(())
 }
 
-fn fingerprint(roles: &[Role], name: &str) -> Option<Fingerprint> {
-    let role = roles.iter().find(|role| role.name.as_str() == name)?;
+fn fingerprint(role: &Role) -> Option<Fingerprint> {
     Some(role.recipe.as_ref().ok()?.last().fingerprint)
 }
 

@@ -198,8 +198,12 @@ impl SharedFile {
                 Some("save the file as UTF-8 without one"),
             ));
         }
+        let mut headers = BTreeSet::new();
         for (section, line) in &self.index.sections {
             let reason = match section {
+                Section::Profile(name) if !headers.insert(name) => {
+                    "stands here for the second time: SDKs take both together, the AWS CLI refuses the file"
+                }
                 Section::Ignored(reason) => reason.as_str(),
                 Section::Replaced => "AWS's SDKs pass over [default] because of [profile default]",
                 _ => continue,
@@ -287,3 +291,6 @@ async fn source_of(files: EnvConfigFiles) -> Result<EnvConfigSections, String> {
         .map_err(|error| error.to_string())?;
     EnvConfigSections::parse(source).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

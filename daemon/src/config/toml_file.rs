@@ -157,11 +157,11 @@ impl ConfigToml {
                 )
             } else {
                 match text(&place, entry.item.value) {
-                    Ok(value) if !value.contains('\0') => {
+                    Ok(value) if is_variable(&name, &value) => {
                         self.settings.environment.insert(name, value);
                         continue;
                     }
-                    Ok(_) => Fault::mistake(place, "a variable cannot hold a NUL character"),
+                    Ok(_) => Fault::mistake(place, "no environment can hold this name or value"),
                     Err(fault) => fault,
                 }
             };
@@ -302,6 +302,10 @@ fn switch(place: Place, value: &Value) -> Result<bool, Fault> {
         Value::Switch(switch) => Ok(*switch),
         other => Err(expected(place, "true or false", other)),
     }
+}
+
+fn is_variable(name: &str, value: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
 }
 
 /// Another type was expected.

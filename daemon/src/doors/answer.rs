@@ -112,9 +112,11 @@ impl Future for Answering {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         match self.get_mut() {
-            Self::Ready(response) => {
-                Poll::Ready(response.take().expect("an answer is polled only until ready"))
-            }
+            Self::Ready(response) => Poll::Ready(
+                response
+                    .take()
+                    .expect("an answer is polled only until ready"),
+            ),
             Self::Later(future) => future.as_mut().poll(cx),
         }
     }

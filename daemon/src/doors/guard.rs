@@ -153,10 +153,7 @@ fn absolute(
     host: &[u8],
 ) -> Result<(), Refusal> {
     if scheme != Some(&Scheme::HTTP) {
-        return Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "target is not http",
-        ));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "target is not http"));
     }
     if !names(site, authority.as_str().as_bytes()) {
         return Err(FOREIGN_HOST);
@@ -181,9 +178,10 @@ fn names(site: Site, host: &[u8]) -> bool {
     }
     is_address(host, Ipv4Addr::LOCALHOST, port)
         || ["localhost", "[::1]"].iter().any(|name| {
-            host.split_at_checked(name.len()).is_some_and(|(head, rest)| {
-                head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, port)
-            })
+            host.split_at_checked(name.len())
+                .is_some_and(|(head, rest)| {
+                    head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, port)
+                })
         })
 }
 

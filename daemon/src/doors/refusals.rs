@@ -7,7 +7,7 @@ use std::time::Duration;
 use rolecall::api::Door;
 
 /// How long after a recorded refusal others of its kind are only counted.
-pub const QUIET: Duration = Duration::from_secs(60);
+pub const QUIET: Duration = Duration::from_mins(1);
 
 /// How many kinds are told apart; uids are the caller's choice where user namespaces are.
 const MOST_KINDS: usize = 256;
@@ -65,7 +65,10 @@ mod tests {
             assert_eq!(refusals.offer(kind, AT(second)), None);
         }
         assert_eq!(refusals.offer(kind, AT(160)), Some(59));
-        assert_eq!(refusals.offer((Some(8), Door::Imds, "uid"), AT(160)), Some(0));
+        assert_eq!(
+            refusals.offer((Some(8), Door::Imds, "uid"), AT(160)),
+            Some(0)
+        );
     }
 
     #[test]

@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn plain_paths_are_borrowed() {
-        assert!(matches!(normal("/role/dev"), Ok(Cow::Borrowed("/role/dev"))));
+        assert!(matches!(
+            normal("/role/dev"),
+            Ok(Cow::Borrowed("/role/dev"))
+        ));
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl Scanner {
             match &mut self.state {
                 State::Blind => return Ok(()),
                 State::Body(missing) => {
-                    let taken = usize::try_from(*missing).map_or(bytes.len(), |n| n.min(bytes.len()));
+                    let taken =
+                        usize::try_from(*missing).map_or(bytes.len(), |n| n.min(bytes.len()));
                     *missing -= taken as u64;
                     bytes = &bytes[taken..];
                     if *missing == 0 {
@@ -244,7 +245,8 @@ mod tests {
 
     #[test]
     fn heads_and_bodies_are_told_apart_however_they_are_cut() {
-        let requests: &[u8] = b"PUT /a HTTP/1.1\r\nContent-Length: 5\r\nHost: x\r\n\r\na\nb\ncGET /b \
+        let requests: &[u8] =
+            b"PUT /a HTTP/1.1\r\nContent-Length: 5\r\nHost: x\r\n\r\na\nb\ncGET /b \
             HTTP/1.1\r\nHost: x\r\n\r\n";
         for cut in 0..requests.len() {
             let (head, tail) = requests.split_at(cut);

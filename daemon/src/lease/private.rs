@@ -74,8 +74,14 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Makes sure that `path` is a directory of this user's alone, making it and its parents where they
 /// are missing. A link, another owner or a mode that lets others in is refused (threat T1).
 pub fn directory(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}

@@ -140,9 +140,12 @@ impl Disk for LedgerFile {
         let open = self.open.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let done = open.append(lines);
         if done.is_err() {
-            // Take back what got in of the lines; if that fails too, reopening ends the torn line.
-            let _ = open.file.set_len(open.size);
-            self.open = None;
+            // Take back what got in of the lines. If that fails too, opening it again ends the torn line;
+            // what was appended before must not be forgotten with the descriptor.
+            if open.file.set_len(open.size).is_err() {
+                let _ = open.file.sync_data();
+                self.open = None;
+            }
         }
         done
     }

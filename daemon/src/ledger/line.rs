@@ -146,6 +146,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
+    use crate::peer::{Consumer, Process};
 
     fn line(record: Record) -> String {
         let origin = Origin {
@@ -205,6 +206,30 @@ mod tests {
         assert!(line.contains("\\u009b31m\\u202eabc\\u2028\\udb40\\udc41é\\n"));
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["message"], text);
+    }
+
+    #[test]
+    fn a_process_that_picks_its_names_forges_no_line() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let name = b"/x\n{\"v\":1,\"seq\":9,\x1b]0;\xff\x7f\"";
+        let process = Process {
+            exe: Some(std::ffi::OsStr::from_bytes(name).into()),
+            argv0: Some("\r\n\u{202e}".into()),
+            ..Process::default()
+        };
+        let line = line(Record {
+            consumer: Some(Consumer {
+                uid: 1,
+                process: Some(process),
+            }),
+            ..Record::default()
+        });
+        assert_eq!(line.find('\n'), Some(line.len() - 1));
+        assert!(!line.trim_end().chars().any(char::is_control));
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let exe = value["consumer"]["process"]["exe"].as_str().unwrap();
+        assert_eq!(exe, String::from_utf8_lossy(name));
     }
 
     proptest! {

@@ -2,8 +2,8 @@
 //! refusal (DESIGN rule 11).
 //!
 //! One JSON object a line in `ledger.jsonl`, numbered by `seq` through restarts and rotations. Everyone
-//! hands records to one thread ([`writer`]), which numbers them ([`recorder`]) and appends them ([`disk`]);
-//! readers go to the files themselves ([`query`]). A record has no field a secret could be in.
+//! hands records to one thread (`writer`), which numbers them (`recorder`) and appends them (`disk`);
+//! readers go to the files themselves (`query`). A record has no field a secret could be in.
 
 mod disk;
 mod line;
@@ -63,7 +63,8 @@ impl Ledger {
         on_error: LedgerOnError,
         limit: u64,
     ) -> Self {
-        let file = directory.join("ledger.jsonl");
+        let mut file = directory;
+        file.push("ledger.jsonl");
         let renaming = Arc::default();
         let origin = Origin {
             boot_id: host::boot_id(),
@@ -97,7 +98,8 @@ impl Ledger {
     }
 
     /// Writes a record and waits until it is on disk. An error only under `ledger_on_error = "refuse"`;
-    /// even then the record is kept, and written when the file can be written again.
+    /// even then the record is kept, and written when the file can be written again. Who stops waiting
+    /// stops nothing.
     pub async fn commit(&self, record: Record) -> Result<(), Unwritable> {
         self.count(record.event);
         let failure = match self.inner.shared.commit(record, &self.inner.clock) {

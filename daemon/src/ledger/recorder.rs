@@ -15,6 +15,7 @@ const MOST_BUFFERED: usize = 1024 * 1024;
 pub(super) struct Recorder<D> {
     disk: D,
     origin: Origin,
+    most_buffered: usize,
     /// Of the last line in the file.
     seq: u64,
     /// What opening the file met that the ledger should say; goes before the backlog.
@@ -34,6 +35,7 @@ impl<D: Disk> Recorder<D> {
         let mut recorder = Self {
             disk,
             origin,
+            most_buffered: MOST_BUFFERED,
             seq: 0,
             notice: None,
             backlog: VecDeque::new(),
@@ -168,7 +170,7 @@ impl<D: Disk> Recorder<D> {
         let mut bytes: usize = self.backlog.iter().map(Vec::len).sum();
         for line in fresh {
             bytes += line.len();
-            if self.lost > 0 || bytes > MOST_BUFFERED {
+            if self.lost > 0 || bytes > self.most_buffered {
                 self.lost += 1;
             } else {
                 self.backlog.push_back(line.clone());

@@ -136,11 +136,12 @@ proptest! {
     /// Whatever fails when: every record is in the file, in order, or counted in a gap where it was.
     #[test]
     fn every_record_is_written_or_counted(steps in proptest::collection::vec(
-        (any::<bool>(), proptest::collection::vec(prop_oneof![3 => 1_usize..50, 1 => 200_000_usize..600_000], 0..4)),
+        (any::<bool>(), proptest::collection::vec(prop_oneof![3 => 1_usize..50, 1 => 1000_usize..3000], 0..4)),
         1..12,
     )) {
         let disk = FlakyDisk::default();
         let mut recorder = recorder(&disk);
+        recorder.most_buffered = 5000;
         let mut count = 0_u64;
         for (fail, sizes) in steps {
             disk.set(|state| state.fail_append = fail);
@@ -161,7 +162,8 @@ proptest! {
                 next += record["lost"].as_u64().unwrap();
             } else {
                 let message = record["message"].as_str().unwrap();
-                prop_assert!(message.starts_with(&format!("{next} ")));
+                let number = message.split(' ').next().unwrap();
+                prop_assert_eq!(number, next.to_string());
                 next += 1;
             }
         }

@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use crate::clock::Timestamp;
 
 /// Pairs kept at most. What is forgotten early is recorded once more, never too seldom.
-const MOST_PAIRS: usize = 16_384;
+const MOST_PAIRS: usize = 65_536;
 
 /// Pairs of session and consumer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen {
     sessions: HashMap<Box<str>, Session>,
     pairs: usize,
+    most: usize,
+    /// No session ends earlier.
+    first_end: Timestamp,
 }
 
 #[derive(Debug)]
@@ -20,7 +23,22 @@ struct Session {
     consumers: HashSet<Box<str>>,
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        Self::with_most(MOST_PAIRS)
+    }
+}
+
 impl Seen {
+    fn with_most(most: usize) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            pairs: 0,
+            most,
+            first_end: Timestamp::from_millis(i64::MAX),
+        }
+    }
+
     /// Whether the pair is new; remembers it. `end` is the session's, `now` the wall clock's time.
     pub(super) fn first(
         &mut self,
@@ -34,14 +52,14 @@ impl Seen {
         {
             return false;
         }
-        if !self.sessions.contains_key(access_key_id) {
-            self.forget(|session| session.end <= now);
+        if self.first_end <= now {
+            self.forget_ended(now);
         }
-        while self.pairs >= MOST_PAIRS {
-            let Some(earliest) = self.sessions.values().map(|session| session.end).min() else {
-                break;
-            };
-            self.forget(|session| session.end <= earliest);
+        if self.pairs >= self.most {
+            let mut ends: Vec<_> = self.sessions.values().map(|session| session.end).collect();
+            let middle = ends.len() / 2;
+            let (_, &mut median, _) = ends.select_nth_unstable(middle);
+            self.forget_ended(median);
         }
         let session = self
             .sessions
@@ -51,17 +69,19 @@ impl Seen {
                 consumers: HashSet::new(),
             });
         session.consumers.insert(consumer.into());
+        self.first_end = self.first_end.min(session.end);
         self.pairs += 1;
         true
     }
 
-    fn forget(&mut self, which: impl Fn(&Session) -> bool) {
-        self.sessions.retain(|_, session| !which(session));
-        self.pairs = self
-            .sessions
-            .values()
-            .map(|session| session.consumers.len())
-            .sum();
+    fn forget_ended(&mut self, by: Timestamp) {
+        self.sessions.retain(|_, session| session.end > by);
+        let left = self.sessions.values();
+        self.pairs = left.clone().map(|session| session.consumers.len()).sum();
+        self.first_end = left
+            .map(|session| session.end)
+            .min()
+            .unwrap_or(Timestamp::from_millis(i64::MAX));
     }
 }
 
@@ -93,15 +113,15 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_for_many_consumers_and_many_sessions() {
-        let (mut one, mut many) = (Seen::default(), Seen::default());
-        for n in 0..(MOST_PAIRS + 10) {
+        let (mut one, mut many) = (Seen::with_most(100), Seen::with_most(100));
+        for n in 0..110 {
             let text = n.to_string();
-            let end = Timestamp::from_millis(1000 + i64::try_from(n).unwrap());
+            let end = Timestamp::from_millis(1000 + n);
             assert!(one.first("A", &text, END, NOW));
             assert!(many.first(&text, "x", end, NOW));
-            assert!(one.pairs <= MOST_PAIRS && many.pairs <= MOST_PAIRS);
+            assert!(one.pairs <= 100 && many.pairs <= 100);
         }
-        assert!(!many.first("10", "x", END, NOW), "the longest-lived stay");
-        assert!(many.first("9", "x", END, NOW));
+        assert!(!many.first("90", "x", END, NOW), "the longest-lived stay");
+        assert!(many.first("9", "x", END, NOW), "again, not never");
     }
 }

@@ -310,7 +310,7 @@ async fn on_a_full_disk() {
     let ballast = disk.join("ballast");
     File::create(&ballast)
         .unwrap()
-        .write_all(&[0; 40_000])
+        .write_all(&vec![0; 40_000])
         .unwrap();
     let mut written = 0;
     let refused = loop {

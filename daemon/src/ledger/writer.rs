@@ -20,7 +20,7 @@ const MOST_QUEUED: usize = 4096;
 /// How long a note may be written and not synced.
 const SYNC_AFTER: Duration = Duration::from_millis(100);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_mins(1);
 
 /// What the thread and the handles share.
 #[derive(Debug)]

@@ -19,7 +19,11 @@ pub(super) fn unit(path: &str) -> Option<&str> {
 }
 
 fn first_unit<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let part = parts.find(|part| !part.ends_with(".slice"))?;
+    let is_slice = |part: &str| {
+        part.rsplit_once('.')
+            .is_some_and(|(_, kind)| kind == "slice")
+    };
+    let part = parts.find(|part| !is_slice(part))?;
     // systemd puts `_` before a unit's name that could be taken for a file of the cgroup file system.
     let name = part.strip_prefix('_').unwrap_or(part);
     let (stem, kind) = name.rsplit_once('.')?;

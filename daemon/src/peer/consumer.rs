@@ -11,11 +11,17 @@ pub(super) struct Link {
 
 /// Processes and their parents.
 pub(super) trait Tree {
+    /// A process that was found.
+    type Node;
+
     /// None if there is no such process.
-    fn link(&self, pid: u32) -> Option<Link>;
+    fn node(&self, pid: u32) -> Option<Self::Node>;
+
+    /// How it hangs together with others.
+    fn link(node: &Self::Node) -> Link;
 
     /// Whether it only carries requests of another: our own client, or a bare `sh -c`.
-    fn carries(&self, pid: u32) -> bool;
+    fn carries(node: &Self::Node) -> bool;
 }
 
 /// `rolecall process` behind a shell behind an SDK is two; a few more for wrappers of wrappers.
@@ -27,66 +33,74 @@ const MOST_ANCESTORS: usize = 256;
 ///
 /// None, which is "unknown", when the way up ends first: at pid 1 (an orphan's parent says nothing about
 /// who started it), at another user (`sudo`, a service manager), or after sixteen processes.
-pub(super) fn behind(tree: &impl Tree, client: Link) -> Option<Link> {
+pub(super) fn behind<T: Tree>(tree: &T, client: Link) -> Option<T::Node> {
     let mut child = client;
     for _ in 0..MOST_HOPS {
-        let parent = parent(tree, child).filter(|parent| parent.uid == client.uid)?;
-        if !tree.carries(parent.pid) {
+        let parent = parent(tree, child).filter(|node| T::link(node).uid == client.uid)?;
+        if !T::carries(&parent) {
             return Some(parent);
         }
-        child = parent;
+        child = T::link(&parent);
     }
     None
 }
 
 /// Whether `pid` is `ancestor` or descends from it.
-pub(super) fn descends(tree: &impl Tree, pid: u32, ancestor: u32) -> bool {
-    let mut link = tree.link(pid);
+pub(super) fn descends<T: Tree>(tree: &T, pid: u32, ancestor: u32) -> bool {
+    let mut node = tree.node(pid);
     for _ in 0..MOST_ANCESTORS {
-        match link {
+        match node.as_ref().map(T::link) {
             Some(link) if link.pid == ancestor => return true,
-            Some(child) => link = parent(tree, child),
+            Some(child) => node = parent(tree, child),
             None => return false,
         }
     }
     false
 }
 
-fn parent(tree: &impl Tree, child: Link) -> Option<Link> {
+fn parent<T: Tree>(tree: &T, child: Link) -> Option<T::Node> {
     if child.ppid <= 1 {
         return None;
     }
     // A parent that started later is another process under a reused pid.
-    tree.link(child.ppid)
-        .filter(|parent| parent.start_time <= child.start_time)
+    tree.node(child.ppid)
+        .filter(|parent| T::link(parent).start_time <= child.start_time)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Rows of pid, parent, uid, start time, whether it carries.
-    struct Rows(Vec<(u32, u32, u32, u64, bool)>);
+    /// Pid, parent, uid, start time, whether it carries.
+    type Row = (u32, u32, u32, u64, bool);
+
+    struct Rows(Vec<Row>);
 
     impl Tree for Rows {
-        fn link(&self, pid: u32) -> Option<Link> {
-            let row = self.0.iter().find(|row| row.0 == pid)?;
-            Some(Link {
-                pid,
-                ppid: row.1,
-                uid: row.2,
-                start_time: row.3,
-            })
+        type Node = Row;
+
+        fn node(&self, pid: u32) -> Option<Row> {
+            self.0.iter().find(|row| row.0 == pid).copied()
         }
 
-        fn carries(&self, pid: u32) -> bool {
-            self.0.iter().any(|row| row.0 == pid && row.4)
+        fn link(&(pid, ppid, uid, start_time, _): &Row) -> Link {
+            Link {
+                pid,
+                ppid,
+                uid,
+                start_time,
+            }
+        }
+
+        fn carries(row: &Row) -> bool {
+            row.4
         }
     }
 
-    fn consumer(rows: &[(u32, u32, u32, u64, bool)]) -> Option<u32> {
+    fn consumer(rows: &[Row]) -> Option<u32> {
         let tree = Rows(rows.to_vec());
-        behind(&tree, tree.link(9).unwrap()).map(|link| link.pid)
+        let client = Rows::link(&tree.node(9).unwrap());
+        behind(&tree, client).map(|row| row.0)
     }
 
     #[test]

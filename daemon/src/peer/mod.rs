@@ -7,6 +7,7 @@
 //! All of it is what one user's processes say about themselves: `argv`, the working directory and, with
 //! some effort, the executable are theirs to choose. The uid is not.
 
+#[cfg(target_os = "linux")]
 mod cgroup;
 mod consumer;
 #[cfg(target_os = "linux")]
@@ -14,7 +15,9 @@ mod proc;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_proc.rs"]
 mod proc;
+#[cfg(target_os = "linux")]
 mod script;
+#[cfg(target_os = "linux")]
 mod stat;
 mod tcp;
 mod unix;
@@ -69,7 +72,7 @@ pub struct Process {
 
 impl Process {
     /// What a person would call it: the script's file name, else the executable's, else `argv[0]`.
-    fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> Option<&str> {
         let script = self.script.as_deref().map(|script| {
             // A module (`-m pytest`) or class is its own name.
             let file = Path::new(script).file_name();
@@ -158,6 +161,12 @@ pub fn descends_from(pid: u32, ancestor: u32) -> bool {
     consumer::descends(&proc::Table, pid, ancestor)
 }
 
+/// Whether an executable is our own client: by its file name, which is cheap, and as honest as anything
+/// one user's processes say about each other. A stranger of that name only has its parent named instead.
+fn is_client(exe: &Path) -> bool {
+    file_name(exe) == Some("rolecall")
+}
+
 /// The last part of a path, without the ` (deleted)` the kernel adds when the file was replaced.
 fn file_name(path: &Path) -> Option<&str> {
     let name = path.file_name()?.to_str()?;
@@ -165,6 +174,7 @@ fn file_name(path: &Path) -> Option<&str> {
 }
 
 /// Paths are bytes, JSON is not: what is not UTF-8 becomes U+FFFD.
+#[expect(clippy::ref_option, reason = "the signature serde asks for")]
 fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
         Some(path) => serializer.serialize_str(&path.to_string_lossy()),

@@ -1,17 +1,16 @@
 //! Reads `/proc/PID` (proc(5)): few small files, through one handle.
 
 use std::ffi::OsStr;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
-use rustix::io::{Errno, read};
+use rustix::io::{read, retry_on_intr};
 
 use super::consumer::{Link, Tree};
 use super::stat::{self, Stat};
-use super::{Process, cgroup, script};
+use super::{Process, cgroup, is_client, script};
 
 /// What is read of a command line. A longer one (a Java class path) costs a larger second read.
 const USUAL_ARGUMENTS: usize = 4096;
@@ -23,6 +22,9 @@ const LONGEST_NAME: usize = 4096;
 pub(super) struct Handle {
     directory: OwnedFd,
     pid: u32,
+    uid: u32,
+    gid: u32,
+    stat: Stat,
 }
 
 impl Handle {
@@ -30,14 +32,31 @@ impl Handle {
     pub(super) fn open(pid: u32) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()).ok()?;
-        Some(Self { directory, pid })
+        let (uid, gid) = owner(&directory)?;
+        // After the owner, which is root's for a process that is gone.
+        let stat = read_stat(&directory)?;
+        Some(Self {
+            directory,
+            pid,
+            uid,
+            gid,
+            stat,
+        })
+    }
+
+    /// How it hangs together with others.
+    pub(super) fn link(&self) -> Link {
+        Link {
+            pid: self.pid,
+            ppid: self.stat.ppid,
+            uid: self.uid,
+            start_time: self.stat.start_time,
+        }
     }
 
     /// All facts; None if the process is gone or became another program while they were read.
     pub(super) fn facts(&self) -> Option<Process> {
-        let stat = self.stat()?;
-        let (uid, gid) = self.owner()?;
-        let exe = self.link("exe");
+        let exe = self.path("exe");
         let arguments = self.arguments();
         let argv: Vec<_> = arguments.split_terminator('\0').collect();
         let script = exe.as_deref().and_then(|exe| script::of(exe, &argv));
@@ -45,39 +64,32 @@ impl Handle {
         let cgroup = groups.as_deref().and_then(cgroup::path);
         let process = Process {
             pid: self.pid,
-            uid,
-            gid,
-            start_time: stat.start_time,
-            ppid: stat.ppid,
-            sid: stat.sid,
+            uid: self.uid,
+            gid: self.gid,
+            start_time: self.stat.start_time,
+            ppid: self.stat.ppid,
+            sid: self.stat.sid,
             argv0: argv.first().map(|argv0| clip(argv0)),
             script: script.as_deref().map(clip),
-            cwd: self.link("cwd"),
-            tty: stat.tty,
+            cwd: self.path("cwd"),
+            tty: self.stat.tty.clone(),
             cgroup: cgroup.map(str::to_owned),
             unit: cgroup.and_then(cgroup::unit).map(str::to_owned),
             arguments: None,
             exe,
         };
-        // The same executable once more: no exec came between. Its start time cannot have changed behind
-        // an open handle; that it still runs is what is left to see.
-        (self.link("exe") == process.exe && self.stat().is_some()).then_some(process)
+        // The same executable once more: it still runs, and no exec came between. Its start time cannot
+        // change behind an open handle.
+        let same = self.path("exe") == process.exe;
+        (same && (process.exe.is_some() || self.runs())).then_some(process)
     }
 
-    fn stat(&self) -> Option<Stat> {
-        let mut buffer = [0; 1024];
-        let length = self.read("stat", &mut buffer).ok()?;
-        stat::parse(&buffer[..length])
+    /// Whether it has not ended since the handle was opened.
+    pub(super) fn runs(&self) -> bool {
+        read_stat(&self.directory).is_some()
     }
 
-    /// Effective uid and gid. Of `/proc/PID` itself the kernel tells them for undumpable processes too,
-    /// and says 0 once the process is gone.
-    fn owner(&self) -> Option<(u32, u32)> {
-        let metadata = fstat(&self.directory).ok()?;
-        Some((metadata.st_uid, metadata.st_gid))
-    }
-
-    fn link(&self, name: &str) -> Option<PathBuf> {
+    fn path(&self, name: &str) -> Option<PathBuf> {
         let mut buffer = [0; 4096];
         let (target, rest) = readlinkat_raw(&self.directory, name, &mut buffer[..])
             .map(|length| buffer.split_at(length))
@@ -89,12 +101,12 @@ impl Handle {
     /// The arguments, each ended by NUL; without the one that was cut, if it is too long.
     fn arguments(&self) -> String {
         let mut buffer = [0; USUAL_ARGUMENTS];
-        let short = self.read("cmdline", &mut buffer).unwrap_or(0);
+        let short = read_file(&self.directory, "cmdline", &mut buffer).unwrap_or(0);
         if short < USUAL_ARGUMENTS {
             return String::from_utf8_lossy(&buffer[..short]).into_owned();
         }
         let mut buffer = vec![0; MOST_ARGUMENTS];
-        let length = self.read("cmdline", &mut buffer).unwrap_or(0);
+        let length = read_file(&self.directory, "cmdline", &mut buffer).unwrap_or(0);
         let whole = if length < MOST_ARGUMENTS {
             length
         } else {
@@ -105,33 +117,13 @@ impl Handle {
     }
 
     fn text(&self, name: &str, buffer: &mut [u8]) -> Option<String> {
-        let length = self.read(name, buffer).ok()?;
+        let length = read_file(&self.directory, name, buffer)?;
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
-    }
-
-    /// Reads a file from its start until it ends or the buffer is full.
-    fn read(&self, name: &str, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = openat(
-            &self.directory,
-            name,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        let mut length = 0;
-        while length < buffer.len() {
-            match read(&file, &mut buffer[length..]) {
-                Ok(0) => break,
-                Ok(more) => length += more,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(length)
     }
 
     /// Whether this process only carries requests of another: our own client, or a bare `sh -c`.
     fn carries(&self) -> bool {
-        let Some(exe) = self.link("exe") else {
+        let Some(exe) = self.path("exe") else {
             return false;
         };
         if is_client(&exe) {
@@ -161,17 +153,25 @@ impl Handle {
             length.is_ok_and(|length| buffer[..length] == *wanted.as_bytes())
         })
     }
-
-    /// Whether the process belongs to `uid`.
-    pub(super) fn is_owned_by(&self, uid: u32) -> bool {
-        self.owner().is_some_and(|(owner, _)| owner == uid)
-    }
 }
 
-/// Whether an executable is our own client: by its file name, which is cheap, and as honest as anything
-/// one user's processes say about each other. A stranger of that name only has its parent named instead.
-pub(super) fn is_client(exe: &Path) -> bool {
-    super::file_name(exe) == Some("rolecall")
+/// Effective uid and gid. Of `/proc/PID` itself the kernel tells them for undumpable processes too.
+fn owner(directory: &OwnedFd) -> Option<(u32, u32)> {
+    let metadata = fstat(directory).ok()?;
+    Some((metadata.st_uid, metadata.st_gid))
+}
+
+fn read_stat(directory: &OwnedFd) -> Option<Stat> {
+    let mut buffer = [0; 1024];
+    let length = read_file(directory, "stat", &mut buffer)?;
+    stat::parse(&buffer[..length])
+}
+
+/// Reads a file once, from its start: as much as there is or fits. (`/proc` gives no less.)
+fn read_file(directory: &OwnedFd, name: &str, buffer: &mut [u8]) -> Option<usize> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(directory, name, flags, Mode::empty()).ok()?;
+    retry_on_intr(|| read(&file, &mut *buffer)).ok()
 }
 
 /// The pids there are.
@@ -184,20 +184,18 @@ pub(super) fn pids() -> impl Iterator<Item = u32> {
 pub(super) struct Table;
 
 impl Tree for Table {
-    fn link(&self, pid: u32) -> Option<Link> {
-        let handle = Handle::open(pid)?;
-        let (uid, _) = handle.owner()?;
-        let stat = handle.stat()?;
-        Some(Link {
-            pid,
-            ppid: stat.ppid,
-            uid,
-            start_time: stat.start_time,
-        })
+    type Node = Handle;
+
+    fn node(&self, pid: u32) -> Option<Handle> {
+        Handle::open(pid)
     }
 
-    fn carries(&self, pid: u32) -> bool {
-        Handle::open(pid).is_some_and(|handle| handle.carries())
+    fn link(node: &Handle) -> Link {
+        node.link()
+    }
+
+    fn carries(node: &Handle) -> bool {
+        node.carries()
     }
 }
 

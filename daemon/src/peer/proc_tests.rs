@@ -1,11 +1,11 @@
 //! Facts about real processes.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::peer::{process, spawn};
+use crate::peer::{descends_from, process, spawn};
 
 /// A child that is ended with the test.
 struct Running(Child);
@@ -100,15 +100,16 @@ fn a_long_command_line_is_read_and_a_longer_one_is_cut_between_arguments() {
 
 #[test]
 fn nothing_is_said_of_a_process_that_is_gone() {
-    let mut child = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let handle = Handle::open(child.id()).unwrap();
+    drop(child.stdin.take());
     // Wait for its end without collecting it: it stays behind as a zombie.
     let id = rustix::process::WaitId::Pid(rustix::process::Pid::from_child(&child));
     let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
     rustix::process::waitid(id, options).unwrap();
     assert_eq!(process(child.id()), None, "a zombie");
     child.wait().unwrap();
-    assert!(handle.facts().is_none() && handle.stat().is_none());
+    assert!(handle.facts().is_none() && !handle.runs());
     assert!(!handle.carries() && !handle.holds_socket(1));
     assert_eq!(process(child.id()), None);
     assert_eq!(process(u32::MAX), None);
@@ -118,9 +119,10 @@ fn nothing_is_said_of_a_process_that_is_gone() {
 fn the_walk_sees_real_parents() {
     let running = Running::start(Command::new("/bin/sh").args(["-c", "echo up; read line"]));
     let own = std::process::id();
-    let child = Table.link(running.0.id()).unwrap();
-    assert_eq!(child.ppid, own);
-    assert!(Table.carries(child.pid) && !Table.carries(own));
-    assert!(crate::peer::descends_from(child.pid, own));
-    assert!(!crate::peer::descends_from(own, child.pid));
+    let child = running.0.id();
+    let handle = Table.node(child).unwrap();
+    assert_eq!(handle.link().ppid, own);
+    assert!(handle.carries() && !Table.node(own).unwrap().carries());
+    assert!(descends_from(child, own));
+    assert!(!descends_from(own, child));
 }

@@ -38,7 +38,7 @@ pub fn of_tcp(_local: SocketAddr, _remote: SocketAddr) -> Option<TcpOwner> {
 pub fn process_of(owner: TcpOwner) -> Option<Process> {
     let mut oldest: Option<(Handle, Process)> = None;
     for handle in pids().filter_map(Handle::open) {
-        if !handle.is_owned_by(owner.uid) || !handle.holds_socket(owner.inode) {
+        if handle.link().uid != owner.uid || !handle.holds_socket(owner.inode) {
             continue;
         }
         let Some(process) = handle.facts() else {
@@ -54,9 +54,10 @@ pub fn process_of(owner: TcpOwner) -> Option<Process> {
     }
     // Still there: else it gave the socket up while we looked, and we know too little.
     let (handle, process) = oldest?;
-    (handle.holds_socket(owner.inode) && handle.is_owned_by(owner.uid)).then_some(process)
+    (handle.holds_socket(owner.inode) && handle.runs()).then_some(process)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "tcp_tests.rs"]
 mod tests;

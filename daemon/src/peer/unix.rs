@@ -2,9 +2,9 @@
 
 use tokio::net::UnixStream;
 
-use super::consumer::{Link, behind};
-use super::proc::{Handle, Table, is_client};
-use super::{Attestation, Consumer, Peer, Process};
+use super::consumer::behind;
+use super::proc::{Handle, Table};
+use super::{Attestation, Consumer, Peer, Process, is_client};
 
 /// The peer and the consumer of a Unix connection; reads `/proc` for the peer and, if it is our own
 /// client, for its ancestors. None if the peer's credentials cannot be had (refuse).
@@ -15,14 +15,15 @@ pub fn of_unix(stream: &UnixStream) -> Option<(Peer, Consumer)> {
     let uid = credentials.uid();
     // The kernel says 0 for a process outside our pid namespace.
     let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok());
-    let process = pid
-        .filter(|&pid| pid > 0)
-        .and_then(|pid| Handle::open(pid)?.facts())
-        // Someone else's process under this pid: the peer is gone.
-        .filter(|process| process.uid == uid);
+    let handle = pid.filter(|&pid| pid > 0).and_then(Handle::open);
+    // Someone else's process under this pid: the peer is gone.
+    let handle = handle.filter(|handle| handle.link().uid == uid);
+    let process = handle.as_ref().and_then(Handle::facts);
     let consumer = Consumer {
         uid,
-        process: process.as_ref().and_then(consumer),
+        process: handle
+            .zip(process.as_ref())
+            .and_then(|(handle, process)| consumer(&handle, process)),
     };
     let peer = Peer {
         uid,
@@ -33,21 +34,14 @@ pub fn of_unix(stream: &UnixStream) -> Option<(Peer, Consumer)> {
     Some((peer, consumer))
 }
 
-fn consumer(peer: &Process) -> Option<Process> {
-    if !peer.exe.as_deref().is_some_and(is_client) {
-        return Some(peer.clone());
+fn consumer(peer: &Handle, process: &Process) -> Option<Process> {
+    if process.exe.as_deref().is_some_and(is_client) {
+        return behind(&Table, peer.link())?.facts();
     }
-    let client = Link {
-        pid: peer.pid,
-        ppid: peer.ppid,
-        uid: peer.uid,
-        start_time: peer.start_time,
-    };
-    let found = behind(&Table, client)?;
-    let process = Handle::open(found.pid)?.facts()?;
-    (process.start_time == found.start_time && process.uid == found.uid).then_some(process)
+    Some(process.clone())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "unix_tests.rs"]
 mod tests;

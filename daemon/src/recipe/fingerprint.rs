@@ -116,6 +116,8 @@ mod tests {
     use crate::recipe::{RoleArn, StaticKeys, StsEndpoint};
     use crate::secrets::Secret;
 
+    type Change = fn(&mut AssumeRole);
+
     fn parent(id: &str) -> Fingerprint {
         Fingerprint::of_source(&Source::StaticKeys(StaticKeys {
             profile: "base".into(),
@@ -128,7 +130,7 @@ mod tests {
     fn call() -> AssumeRole {
         AssumeRole {
             role_arn: RoleArn::parse("arn:aws:iam::123456789012:role/dev").unwrap(),
-            duration: Duration::from_secs(3600),
+            duration: Duration::from_hours(1),
             external_id: None,
             session_name: SessionName::Template("{id}".into()),
             policy: None,
@@ -146,21 +148,24 @@ mod tests {
     #[test]
     fn every_part_counts_but_the_region() {
         let base = Fingerprint::of_assume_role(&call(), parent("AKIA1"));
-        let changes: [(&str, fn(&mut AssumeRole)); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("arn", |c| {
-                c.role_arn = RoleArn::parse("arn:aws:iam::123456789012:role/x").unwrap()
+                c.role_arn = RoleArn::parse("arn:aws:iam::123456789012:role/x").unwrap();
             }),
-            ("duration", |c| c.duration = Duration::from_secs(900)),
+            ("duration", |c| c.duration = Duration::from_mins(15)),
             ("external id", |c| c.external_id = Some(String::new())),
             ("name", |c| {
-                c.session_name = SessionName::Verbatim("{id}".into())
+                c.session_name = SessionName::Verbatim("{id}".into());
             }),
             ("policy", |c| c.policy = Some("{}".into())),
             ("policy arn", |c| c.policy_arns = vec!["a".into()]),
             ("tag", |c| c.session_tags = vec![("a".into(), "b".into())]),
+            ("transitive tag", |c| {
+                c.transitive_session_tags = vec!["a".into()];
+            }),
             ("source identity", |c| c.source_identity = Some("me".into())),
             ("endpoint", |c| {
-                c.sts.url = Some("http://127.0.0.1:1".into())
+                c.sts.url = Some("http://127.0.0.1:1".into());
             }),
         ];
         let mut seen = vec![base, Fingerprint::of_assume_role(&call(), parent("AKIA2"))];

@@ -114,7 +114,7 @@ mod tests {
             current: before.maximum,
             ..before
         };
-        setrlimit(Resource::Core, started_with.clone()).unwrap();
+        setrlimit(Resource::Core, started_with).unwrap();
         let inherited = harden(false).unwrap();
         assert_eq!(getrlimit(Resource::Core).current, Some(0));
         #[cfg(target_os = "linux")]

@@ -57,7 +57,7 @@ thread_local! {
 }
 
 /// The socket whose own address is `source` and whose other end is `destination`. None if there is no
-/// such connection. The netlink socket is kept per thread; after an error a new one is made next time.
+/// such connection, or the kernel has no `tcp_diag`. The netlink socket is kept per thread; after an error a new one is made next time.
 pub fn query(source: SocketAddr, destination: SocketAddr) -> io::Result<Option<Socket>> {
     let (source, destination) = (canonical(source), canonical(destination));
     if source.is_ipv4() != destination.is_ipv4() {
@@ -227,9 +227,9 @@ fn parse(bytes: &[u8], sequence: u32, source: SocketAddr, destination: SocketAdd
 fn end_at(message: &[u8], port: usize, address: usize) -> Option<(IpAddr, u16)> {
     let port = u16::from_be_bytes(message.get(port..port + 2)?.try_into().ok()?);
     let octets: [u8; 16] = message.get(address..address + 16)?.try_into().ok()?;
-    let address = match message.first()? {
-        &AF_INET => IpAddr::from([octets[0], octets[1], octets[2], octets[3]]),
-        &AF_INET6 => IpAddr::from(octets).to_canonical(),
+    let address = match *message.first()? {
+        AF_INET => IpAddr::from([octets[0], octets[1], octets[2], octets[3]]),
+        AF_INET6 => IpAddr::from(octets).to_canonical(),
         _ => return None,
     };
     Some((address, port))

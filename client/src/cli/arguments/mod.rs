@@ -19,12 +19,11 @@ pub(crate) const DEFAULT_WAIT_SECONDS: u64 = 20;
     name = "rolecall",
     version,
     about = "Hand AWS role sessions to programs, kept fresh by rolecalld",
-    disable_help_subcommand = true,
-    max_term_width = 100
+    disable_help_subcommand = true
 )]
 pub(crate) struct Arguments {
-    /// The daemon's socket [default: $ROLECALL_SOCKET, then the user's runtime directory]
-    #[arg(long, global = true, value_name = "PATH")]
+    /// The daemon's socket [default: $ROLECALL_SOCKET, or the user's own]
+    #[arg(long, global = true, value_name = "PATH", display_order = 100)]
     pub(crate) socket: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -51,6 +50,7 @@ pub(crate) enum Command {
 /// Put `credential_process = /usr/bin/rolecall process ROLE` into a profile of ~/.aws/config, or let
 /// `rolecall setup` do it. Prints one JSON object and nothing else; on failure one line on stderr.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Process {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -72,6 +72,7 @@ pub(crate) struct Process {
 /// ends with the command. Exit status and signals are the command's own; 125 to 127 mean that it
 /// could not be started.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Exec {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -87,8 +88,7 @@ pub(crate) struct Status {
     /// Print the daemon's answer as JSON
     #[arg(long, group = "form")]
     pub(crate) json: bool,
-    /// For scripts: print one line a problem; exit 0 if all is well, 1 if something is wrong, 4 if a
-    /// person must act, 6 without a daemon
+    /// Print one line a problem; exit 0 if all is well, 1 if not, 4 if a person must act
     #[arg(long, group = "form")]
     pub(crate) check: bool,
     /// Print the daemon's metrics (Prometheus text)
@@ -109,6 +109,7 @@ pub(crate) struct Roles {
 /// Use it as `eval "$(rolecall env dev)"`. The lines point to rolecall's container endpoint and hold
 /// no keys; the lease ends with the shell's session.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Env {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new(), required_unless_present = "unset")]
@@ -197,6 +198,7 @@ pub(crate) struct Check {
 /// profile with its settings and a `credential_process` line. Shows the change and asks first; every
 /// other byte of the files is kept, and a copy of each file is left beside it.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Setup {
     /// Profiles to move [default: all that can be moved]
     #[arg(value_name = "PROFILE", conflicts_with = "undo")]

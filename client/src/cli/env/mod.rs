@@ -122,11 +122,13 @@ fn json(variables: &Variables) -> Result<Zeroizing<String>, Failure> {
         set,
         unset: &variables.unset,
     };
-    let mut text = Zeroizing::new(String::with_capacity(variables.room()));
-    let written = serde_json::to_string_pretty(&object).map(Zeroizing::new);
-    text.push_str(&written.map_err(|error| Failure::caused("cannot write JSON", &error))?);
-    text.push('\n');
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(variables.room()));
+    serde_json::to_writer_pretty(&mut *bytes, &object)
+        .map_err(|error| Failure::caused("cannot write JSON", &error))?;
+    bytes.push(b'\n');
+    String::from_utf8(std::mem::take(&mut *bytes))
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::caused("cannot write JSON", &error.utf8_error()))
 }
 
 #[cfg(test)]
@@ -146,6 +148,17 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["set"]["AWS_REGION"], "a\"b");
         assert_eq!(value["unset"][0], "AWS_PROFILE");
+    }
+
+    #[test]
+    fn no_format_outgrows_its_buffer() {
+        for value in ["", "plain", "", "\u{1}\u{1}\u{1}\\\\", "zürich"] {
+            let variables = variables("AWS_SESSION_TOKEN", &value.repeat(50));
+            for format in [EnvFormat::Sh, EnvFormat::Fish, EnvFormat::Json] {
+                let text = render(&variables, format).unwrap();
+                assert!(text.len() <= variables.room(), "{format:?} {value:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use rolecall::api::ProcessCredentials;
 use zeroize::Zeroizing;
 
-/// Variables that only point to credentials (client contract 1.6 and 2).
+/// Variables that only point to credentials (client contract 101–103).
 const POINTERS: [&str; 5] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",

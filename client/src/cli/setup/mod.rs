@@ -44,6 +44,9 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
     let plan: SetupPlan = once
         .daemon()
         .post(Target::new("/v1/config/setup"), &request, LIMIT)?;
+    let is_lasting = once.is_lasting();
+    // Before the question: who interrupts it should leave no directory behind.
+    drop(once);
     let mut text = String::new();
     for skipped in &plan.skipped {
         let _ = writeln!(
@@ -87,17 +90,24 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
     }
     done.push_str("to take it back: rolecall setup --undo\n");
     output::print(&done)?;
-    if once.is_lasting() {
+    if is_lasting {
         tell(daemon)?;
     }
     Ok(())
 }
 
-/// This program's path, as the `credential_process` line names it.
+/// This program's path, as the `credential_process` line names it. The path by which PATH finds it
+/// goes before the real one: package managers put a link there that outlives an upgrade.
 fn client_path() -> Result<String, Failure> {
-    let path = std::env::current_exe()
+    let own = std::env::current_exe()
         .map_err(|error| Failure::caused("cannot tell where rolecall is installed", &error))?;
-    let text = path.to_string_lossy().into_owned();
+    let real = own.canonicalize().ok();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join("rolecall"))
+        .filter(|candidate| candidate.to_str().is_some_and(is_plain_path))
+        .find(|candidate| real.is_some() && candidate.canonicalize().ok() == real);
+    let text = found.unwrap_or(own).to_string_lossy().into_owned();
     if is_plain_path(&text) {
         return Ok(text);
     }

@@ -97,7 +97,7 @@ fn a_bad_role_is_named_and_takes_no_other_down() {
          [profile lost]\ncredential_process = /usr/bin/rolecall process gone\n",
     );
     for (name, text) in bad {
-        config += &format!("[profile {name}]\n{text}\n");
+        config.extend(["[profile ", name, "]\n", text, "\n"]);
     }
     config += &profile("good", "base", "");
     let home = Home::new("", &config, KEYS);

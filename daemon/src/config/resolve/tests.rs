@@ -57,7 +57,7 @@ fn temporary_keys_make_even_the_first_step_a_chained_one() {
     let keys = format!("{KEYS}aws_session_token = token\n");
     let home = Home::new("", &profile("a", "base", "duration_seconds = 7200"), &keys);
     assert!(home.recipe("a").last().chained);
-    assert_eq!(home.call("a").duration, Duration::from_secs(3600));
+    assert_eq!(home.call("a").duration, Duration::from_hours(1));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn config_toml_wins_over_the_profile_key_by_key() {
     assert!(role.keep_fresh);
     assert_eq!(role.region.as_deref(), Some("eu-west-1"));
     assert_eq!(call.external_id.as_deref(), Some("from-toml"));
-    assert_eq!(call.duration, Duration::from_secs(1800));
+    assert_eq!(call.duration, Duration::from_mins(30));
     assert_eq!(call.session_name, SessionName::Verbatim("me".into()));
     let home = Home::new(
         "[roles.dev]\nsession_name = \"{user}.{id}\"\n",

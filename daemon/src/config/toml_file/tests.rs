@@ -19,7 +19,7 @@ fn the_top_level_keys_are_read() {
         KEYS,
     );
     let config = home.config();
-    assert_eq!(config.settings.idle_after, Duration::from_secs(5400));
+    assert_eq!(config.settings.idle_after, Duration::from_mins(90));
     assert_eq!(config.settings.log, "warn,rolecalld=debug");
     assert_eq!(config.settings.ledger_on_error, LedgerOnError::Refuse);
     assert!(config.settings.allow_root);
@@ -32,7 +32,7 @@ fn the_top_level_keys_are_read() {
     assert!(home.problems().is_empty());
     let config = Home::new("", "", "").config();
     assert_eq!(config.settings, Settings::default());
-    assert_eq!(config.settings.idle_after, Duration::from_secs(43_200));
+    assert_eq!(config.settings.idle_after, Duration::from_hours(12));
 }
 
 #[test]
@@ -54,6 +54,7 @@ fn a_mistake_at_the_top_level_keeps_the_file_out_of_force() {
         "[[imds]]\nlisten = \"127.0.0.1:1\"\nrole = \"dev\"\n[[imds]]\nlisten = \"127.0.0.1:1\"\nrole = \"dev\"",
         "[environment]\nAWS_SECRET_ACCESS_KEY = \"x\"",
         "[environment]\nHTTPS_PROXY = 1",
+        "[environment]\n\"A=B\" = \"c\"",
         "[roles.dev]\nmfa = true",
         "roles.dev = 1",
         "[roles.\"\"]",

@@ -36,8 +36,9 @@ pub fn imds(address: SocketAddr) -> io::Result<TcpListener> {
             ),
         ));
     }
-    listen(address)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+    listen(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
 }
 
 /// Binds the container door: at the port it had before, which live leases name, or at one that the

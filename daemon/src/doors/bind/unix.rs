@@ -112,7 +112,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         return Err(refused(path, "exists and is no socket; move it away"));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refused(path, "is another user's socket; choose another path"));
+        return Err(refused(
+            path,
+            "is another user's socket; choose another path",
+        ));
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => Err(in_use(path, "")),

@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn every_path_an_sdk_asks_for_has_its_meaning() {
         for (path, expected) in [
-            ("/latest/meta-data/iam/security-credentials/", Route::Listing),
+            (
+                "/latest/meta-data/iam/security-credentials/",
+                Route::Listing,
+            ),
             ("/latest/meta-data/iam/security-credentials", Route::Listing),
             (
                 "/latest/meta-data/iam/security-credentials-extended/",

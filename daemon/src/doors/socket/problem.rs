@@ -9,10 +9,7 @@ use super::json;
 /// The problem, with the status its code has.
 pub(super) fn answer(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.code.status());
-    with_status(
-        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        problem,
-    )
+    with_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), problem)
 }
 
 /// The problem, with another status.

@@ -60,11 +60,7 @@ impl Route<'_> {
 pub(super) fn route(path: &str) -> Option<Route<'_>> {
     let path = path.strip_prefix("/v1/")?;
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let one = || {
-        (!rest.contains('/'))
-            .then(|| segment(rest).ok())
-            .flatten()
-    };
+    let one = || (!rest.contains('/')).then(|| segment(rest).ok()).flatten();
     match (first, rest) {
         ("credentials", _) => one().map(Route::Credentials),
         ("whoami", _) => one().map(Route::Whoami),

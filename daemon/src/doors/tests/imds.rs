@@ -91,7 +91,11 @@ async fn tokens_come_only_by_put_and_only_from_their_path() {
     let rig = Rig::new();
     for method in ["GET", "HEAD", "POST", "DELETE", "PATCH"] {
         let taken = rig.ask(method, TOKEN, &[(TTL, "300")]).await;
-        assert_eq!((taken.status, taken.header("allow")), (405, Some("PUT")), "{method}");
+        assert_eq!(
+            (taken.status, taken.header("allow")),
+            (405, Some("PUT")),
+            "{method}"
+        );
         assert_eq!(taken.body, "", "{method}");
     }
     for path in ["/latest/meta-data/", "/2021-07-15/api/token", "/", LISTING] {
@@ -112,7 +116,11 @@ async fn without_a_good_token_every_path_is_unauthorized() {
         &[(name, &good), (name, "garbage")],
     ];
     for headers in bad {
-        for path in [LISTING, "/latest/meta-data/iam/security-credentials/dev", "/none"] {
+        for path in [
+            LISTING,
+            "/latest/meta-data/iam/security-credentials/dev",
+            "/none",
+        ] {
             for method in ["GET", "HEAD"] {
                 let taken = rig.ask(method, path, headers).await;
                 assert_eq!((taken.status, taken.body.as_str()), (401, ""), "{path}");
@@ -135,7 +143,7 @@ async fn a_token_of_another_uid_is_no_token() {
     let key = TokenKey::random(&SeededRandom::new(1));
     let foreign = TokenAuthority::new(&key, "boot-a", "127.0.0.1:1690").issue(
         UID + 1,
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         super::super::fake::START.boot,
     );
     let taken = rig
@@ -150,7 +158,11 @@ async fn listing_and_document_agree_in_both_trees() {
     for tree in [LISTING, EXTENDED] {
         for listing in [tree, tree.trim_end_matches('/'), &format!("/{tree}")] {
             let taken = rig.get(listing).await;
-            assert_eq!((taken.status, taken.body.as_str()), (200, "dev"), "{listing}");
+            assert_eq!(
+                (taken.status, taken.body.as_str()),
+                (200, "dev"),
+                "{listing}"
+            );
             assert_eq!(taken.header(TTL), Some("21600"));
             assert_eq!(taken.header("content-type"), Some("text/plain"));
         }
@@ -158,7 +170,11 @@ async fn listing_and_document_agree_in_both_trees() {
             let taken = rig.get(&document).await;
             assert_eq!(taken.body, r#"{"http":"ASIAFIRST"}"#, "{document}");
         }
-        for none in [format!("{tree}prod"), format!("{tree}dev/x"), format!("{tree}DEV")] {
+        for none in [
+            format!("{tree}prod"),
+            format!("{tree}dev/x"),
+            format!("{tree}DEV"),
+        ] {
             let taken = rig.get(&none).await;
             assert_eq!((taken.status, taken.body.as_str()), (404, ""), "{none}");
         }
@@ -194,14 +210,23 @@ async fn places_follow_the_role_s_region() {
     let rig = Rig::new();
     for (path, body) in [
         ("/latest/meta-data/placement/region", "eu-central-1"),
-        ("/latest/meta-data/placement/availability-zone", "eu-central-1a"),
-        ("/latest/meta-data/placement/availability-zone/", "eu-central-1a"),
+        (
+            "/latest/meta-data/placement/availability-zone",
+            "eu-central-1a",
+        ),
+        (
+            "/latest/meta-data/placement/availability-zone/",
+            "eu-central-1a",
+        ),
         ("/latest/meta-data/", "iam/\ninstance-id\nplacement/"),
     ] {
         let taken = rig.get(path).await;
         assert_eq!((taken.status, taken.body.as_str()), (200, body), "{path}");
     }
-    let document = rig.get("/latest/dynamic/instance-identity/document").await.json();
+    let document = rig
+        .get("/latest/dynamic/instance-identity/document")
+        .await
+        .json();
     assert_eq!(document["region"], "eu-central-1");
     assert_eq!(document["accountId"], "123456789012");
     assert_eq!(document["pendingTime"], "2026-01-01T00:00:00Z");
@@ -260,14 +285,28 @@ async fn without_a_session_answers_are_the_table_s_and_empty() {
     for (none, status) in [
         (NoSession::NotReady(problem(Code::NotReady)), 503),
         (NoSession::Unusable(problem(Code::Unusable)), 404),
-        (NoSession::AwsUnavailable(problem(Code::AwsUnavailable)), 503),
+        (
+            NoSession::AwsUnavailable(problem(Code::AwsUnavailable)),
+            503,
+        ),
         (NoSession::AwsDenied(problem(Code::AwsDenied)), 503),
-        (NoSession::LedgerUnavailable(problem(Code::LedgerUnavailable)), 503),
+        (
+            NoSession::LedgerUnavailable(problem(Code::LedgerUnavailable)),
+            503,
+        ),
     ] {
         rig.world.dev.fail(none.clone());
-        for path in [LISTING, EXTENDED, "/latest/meta-data/iam/security-credentials/dev"] {
+        for path in [
+            LISTING,
+            EXTENDED,
+            "/latest/meta-data/iam/security-credentials/dev",
+        ] {
             let taken = rig.get(path).await;
-            assert_eq!((taken.status, taken.body.as_str()), (status, ""), "{none:?}");
+            assert_eq!(
+                (taken.status, taken.body.as_str()),
+                (status, ""),
+                "{none:?}"
+            );
         }
     }
     let gone = Rig::serving("gone");
@@ -288,19 +327,27 @@ async fn the_first_document_is_recorded_after_the_answer_with_its_process() {
     let rig = Rig::new();
     rig.get(LISTING).await;
     for _ in 0..3 {
-        rig.get("/latest/meta-data/iam/security-credentials/dev").await;
+        rig.get("/latest/meta-data/iam/security-credentials/dev")
+            .await;
     }
     let records = rig.world.until_recorded(1).await;
     let record = &records[0];
-    assert_eq!((record.event, record.door), (Event::Serve, Some(Door::Imds)));
+    assert_eq!(
+        (record.event, record.door),
+        (Event::Serve, Some(Door::Imds))
+    );
     let consumer = record.consumer.as_ref().unwrap();
     assert_eq!(consumer.process.as_ref().unwrap().pid, 4711);
     assert_eq!(record.session.as_ref().unwrap().akid, "ASIAFIRST");
-    assert_eq!(record.role_arn.as_deref(), Some("arn:aws:iam::123456789012:role/Dev"));
+    assert_eq!(
+        record.role_arn.as_deref(),
+        Some("arn:aws:iam::123456789012:role/Dev")
+    );
 
     let next = rig.world.later(60);
     rig.world.dev.hold("ASIASECOND", next);
-    rig.get("/latest/meta-data/iam/security-credentials/dev").await;
+    rig.get("/latest/meta-data/iam/security-credentials/dev")
+        .await;
     let records = rig.world.until_recorded(2).await;
     assert_eq!(records[1].session.as_ref().unwrap().akid, "ASIASECOND");
     let searches = &rig.world.whois.searches;

@@ -1,1 +1,96 @@
+use std::sync::Arc;
 
+use rolecall::api::Door;
+
+use super::super::fake::{START, UID, World, admittance, tcp_visitor, unix_peer, unix_visitor};
+use super::super::needs::RoleInForce;
+use super::super::visitor::Visitor;
+use crate::ledger::Event;
+
+#[tokio::test]
+async fn a_consumer_is_recorded_once_for_a_session_however_many_connections_it_makes() {
+    let world = World::new();
+    let served = world.dev.read(START).unwrap();
+    for _ in 0..3 {
+        let visitor = unix_visitor();
+        for _ in 0..3 {
+            world
+                .records
+                .served(&visitor, &*world.dev, &served, None, START);
+        }
+    }
+    let records = world.recorded();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].event, Event::Serve);
+    assert_eq!(
+        records[0]
+            .consumer
+            .as_ref()
+            .unwrap()
+            .process
+            .as_ref()
+            .unwrap()
+            .pid,
+        42
+    );
+
+    let next = world.dev.hold("ASIASECOND", START);
+    world
+        .records
+        .served(&unix_visitor(), &*world.dev, &next, None, START);
+    assert_eq!(world.recorded().len(), 2);
+}
+
+#[tokio::test]
+async fn each_connection_of_a_tcp_door_has_its_process_found_once() {
+    let world = World::new();
+    let served = world.dev.read(START).unwrap();
+    for _ in 0..3 {
+        let visitor = tcp_visitor(Door::Imds);
+        world
+            .records
+            .served(&visitor, &*world.dev, &served, None, START);
+        assert!(visitor.consumer().is_none(), "found before the answer");
+    }
+    // One process, so one record.
+    world.until_recorded(1).await;
+    let searches = &world.whois.searches;
+    for _ in 0..1000 {
+        if searches.load(std::sync::atomic::Ordering::Relaxed) == 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert_eq!(searches.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert_eq!(world.recorded().len(), 1);
+}
+
+#[tokio::test]
+async fn status_knows_when_somebody_read_last() {
+    let world = World::new();
+    let served = world.dev.read(START).unwrap();
+    let visitor = unix_visitor();
+    world
+        .records
+        .served(&visitor, &*world.dev, &served, None, START);
+    let now = world.later(90);
+    world
+        .records
+        .served(&visitor, &*world.dev, &served, None, now);
+    let readers = world.records.readers().of("dev");
+    assert_eq!(readers.len(), 1);
+    assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
+    assert_eq!(world.recorded().len(), 1);
+}
+
+#[tokio::test]
+async fn refusals_name_who_was_refused() {
+    let world = World::new();
+    let other = Arc::new(Visitor::of_unix(Some(unix_peer(UID + 1)), admittance()));
+    assert_eq!(other.refused, Some("uid"));
+    world.records.refused(&other, "uid", "not yours", START);
+    let records = world.recorded();
+    assert_eq!(records[0].event, Event::Refused);
+    assert_eq!(records[0].peer.as_ref().unwrap().uid, UID + 1);
+    assert_eq!(records[0].message.as_deref(), Some("not yours"));
+}

@@ -1,0 +1,58 @@
+//! Asking for a lease.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// `POST /v1/leases`, asked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct LeaseRequest {
+    /// The role.
+    pub role: String,
+    /// Who the lease is for.
+    pub scope: LeaseScope,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Longest wait for the role's first session, in seconds.
+    #[serde(default)]
+    pub wait: u64,
+    /// Whether the asker can put a challenge to a person.
+    #[serde(default)]
+    pub can_prompt: bool,
+    /// The asker's own `AWS_CONFIG_FILE`… are the daemon's business only as far as regions go: the
+    /// caller's `AWS_REGION`, kept if the role has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// Who a lease is bound to, and therefore when it ends. The daemon checks that the asker is, or
+/// descends from, the process named.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum LeaseScope {
+    /// A process and its descendants: ends when that process does.
+    Process {
+        /// Its id.
+        pid: u32,
+    },
+    /// A terminal session, by its leader: ends when the leader does.
+    Session {
+        /// The leader's process id.
+        leader: u32,
+    },
+}
+
+/// `POST /v1/leases`, answered (201). No Debug: it holds the token.
+#[derive(Deserialize, Serialize)]
+#[expect(missing_debug_implementations, reason = "holds the lease's token")]
+pub struct LeaseGrant {
+    /// The lease's id.
+    pub id: String,
+    /// The role.
+    pub role: String,
+    /// Variables to set, the token among them.
+    pub set: Vec<(String, Zeroizing<String>)>,
+    /// Variables to unset, because they would win over the lease (client contract 101).
+    pub unset: Vec<String>,
+}
