@@ -1,4 +1,5 @@
-//! Callers that are new to the daemon: a process each, with four ancestors that are read as well.
+//! Callers that are new to the daemon: a process each, with four ancestors that are read as well,
+//! since all but the last have our own client's name and so are not the consumer.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

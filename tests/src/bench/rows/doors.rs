@@ -51,19 +51,19 @@ fn throughput(
         load.run(ROUND / 4)?;
     }
     let mut rates = [Vec::new(), Vec::new()];
-    let mut busy = Duration::ZERO;
+    let mut used = [Vec::new(), Vec::new()];
+    let pids = [floor.pid(), world.pid()];
     for _ in 0..measured.rounds(12) {
-        for (which, (load, rates)) in loads.iter_mut().zip(&mut rates).enumerate() {
-            let pid = if which == 0 { floor.pid() } else { world.pid() };
-            let before = processor_time(pid)?;
-            rates.push(load.run(ROUND)?);
-            if which == 1 {
-                busy += processor_time(pid)?.saturating_sub(before);
-            }
+        for (which, load) in loads.iter_mut().enumerate() {
+            let before = processor_time(pids[which])?;
+            let rate = load.run(ROUND)?;
+            let busy = processor_time(pids[which])?.saturating_sub(before);
+            rates[which].push(rate);
+            used[which].push(busy.as_secs_f64() / ROUND.as_secs_f64() / rate);
         }
     }
-    let share = busy.as_secs_f64() / (ROUND.as_secs_f64() * f64::from(measured.rounds(12)));
     let [floor, rate] = rates.map(|mut it| Quantity::PerSecond(median_number(&mut it)));
+    let [floor_used, used] = used.map(|mut it| median_number(&mut it) * 1e6);
     Ok(Row::new(
         &format!("document over the {door} door, keep-alive, {CONNECTIONS} connections"),
         rate,
@@ -71,8 +71,7 @@ fn throughput(
     )
     .above(floor)
     .note(format!(
-        "the daemon's one thread was busy {:.0} % of the time",
-        share * 100.0
+        "processor time an answer: {used:.2} µs, floor {floor_used:.2} µs"
     )))
 }
 
