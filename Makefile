@@ -26,7 +26,7 @@ test: prepare
 	@tests/run
 
 bench: release
-	@$(CARGO) build --quiet --locked --release -p rolecall-tests --bins
+	@$(CARGO) build --quiet --locked --release -p rolecall-tests --bin bench
 	@tests/isolated $(TARGET)/release/bench
 
 lint:

@@ -47,6 +47,8 @@
 //! behind and can run beside any other. No program may have a way out of the machine: `tests/run` puts
 //! all of it into a network namespace, and [`harness::World::command`] points every SDK at loopback.
 
+#[cfg(target_os = "linux")]
+pub mod bench;
 pub mod demo;
 pub mod fake_aws;
 pub mod generated;

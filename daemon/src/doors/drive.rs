@@ -30,9 +30,6 @@ use super::wire::Watched;
 /// Largest head, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Most header lines.
-const MAX_HEADERS: usize = 64;
-
 /// Runs one connection to its end.
 pub(super) async fn drive<S>(
     stream: S,
@@ -51,7 +48,6 @@ pub(super) async fn drive<S>(
         http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_HEADERS)
             .half_close(false)
             .keep_alive(true)
             .serve_connection(stream, service)

@@ -14,6 +14,9 @@ pub struct Ambiguous;
 /// Refused: dot segments, `;`, backslashes, control characters, anything that is not UTF-8, and escapes
 /// of `/` and `%`.
 pub fn normal(path: &str) -> Result<Cow<'_, str>, Ambiguous> {
+    if is_plain(path) {
+        return Ok(Cow::Borrowed(path));
+    }
     let decoded = if path.contains('%') {
         let decoded = percent_decode_str(path)
             .decode_utf8()
@@ -44,6 +47,17 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Ambiguous> {
         }
     }
     Ok(Cow::Owned(single))
+}
+
+/// Whether every reader takes the path for the same, at one glance: what SDKs send all day.
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    path.starts_with('/')
+        && path.bytes().all(|byte| {
+            let doubled = byte == b'/' && before == b'/';
+            before = byte;
+            !doubled && (byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'))
+        })
 }
 
 /// One segment of a socket path, decoded once: role names may hold any character (DESIGN, "imds"), so

@@ -90,7 +90,7 @@ impl Scanner {
                     self.length = None;
                 }
                 State::Head => {
-                    let end = bytes.iter().position(|&byte| byte == b'\n');
+                    let end = memchr::memchr(b'\n', bytes);
                     let (part, rest) = end.map_or((bytes, &[][..]), |at| bytes.split_at(at));
                     self.line.add(part);
                     bytes = rest;

@@ -58,7 +58,7 @@ impl User {
     }
 
     /// Gives a file to this user.
-    pub(super) fn own(self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn own(self, path: &Path) -> std::io::Result<()> {
         if self == Self::current() {
             return Ok(());
         }
