@@ -2,6 +2,7 @@
 
 mod binaries;
 mod daemon;
+mod doors;
 mod http;
 mod process;
 pub mod profiles;
@@ -10,6 +11,7 @@ mod user;
 mod wait;
 mod world;
 
+pub use doors::{Imds, Lease};
 pub use http::{Answer, Connection, Endpoint, Request};
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
