@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rolecall_tests::fake_aws::Fault;
-use rolecall_tests::harness::{World, free_port, run, run_within};
+use rolecall_tests::harness::{Running, World, free_port, run_within};
 use serde_json::Value;
 
 /// Two hundred programs take all of the machine, and the other test is about how long something takes.
@@ -55,11 +55,17 @@ fn the_first_read_of_imds_after_the_start_succeeds() {
     world.aws.fail(Fault::delay(Duration::from_millis(300)));
     let mut client = world.python("identity.py");
     client
+        .arg("wait")
         .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://127.0.0.1:{port}"))
         .env("AWS_EC2_METADATA_DISABLED", "false")
         .env("AWS_REGION", "eu-west-1");
+    let mut client = Running::start(&mut client);
+    client.wait_for_more(1);
     world.start();
-    let answer: Value = run(&mut client).json();
+    client.tell("go");
+    let finished = client.finish();
+    let answer = finished.ok().lines().last().expect("a line");
+    let answer: Value = serde_json::from_str(answer).expect("JSON");
     assert_eq!(answer["method"], "iam-role");
     let arn = answer["arn"].as_str().expect("an ARN");
     assert!(arn.starts_with("arn:aws:sts::123456789012:assumed-role/dev/"), "{arn}");
