@@ -88,7 +88,12 @@ impl Configuration {
 
     async fn reload_now(&self) -> ReloadReport {
         let loaded = self.read().await;
-        let Loaded { config, problems, files, stamps } = loaded;
+        let Loaded {
+            config,
+            problems,
+            files,
+            stamps,
+        } = loaded;
         for problem in &problems {
             log(problem);
         }
@@ -107,24 +112,34 @@ impl Configuration {
         }
         let changes = changes.unwrap_or_default();
         self.record(applied, &problems, &changes);
-        ReloadReport { applied, problems, changes }
+        ReloadReport {
+            applied,
+            problems,
+            changes,
+        }
     }
 
     fn put_in_force(&self, config: &Config) -> Vec<String> {
-        let Some(targets) = self.targets.get() else { return Vec::new() };
+        let Some(targets) = self.targets.get() else {
+            return Vec::new();
+        };
         if let Some(logging) = &targets.logging
             && let Err(error) = logging.configure(&config.settings.log)
         {
             tracing::warn!(%error, "the log filter stays as it was");
         }
         targets.ledger.set_on_error(config.settings.ledger_on_error);
-        let changes = targets.keepers.apply(config.roles.clone(), config.settings.idle_after);
+        let changes = targets
+            .keepers
+            .apply(config.roles.clone(), config.settings.idle_after);
         (targets.in_force)(&config.settings, &config.imds);
         changes
     }
 
     fn record(&self, applied: bool, problems: &[ConfigProblem], changes: &[String]) {
-        let Some(targets) = self.targets.get() else { return };
+        let Some(targets) = self.targets.get() else {
+            return;
+        };
         let refused = (!applied).then(|| {
             problems
                 .iter()
@@ -151,7 +166,11 @@ impl Configuration {
         let loaded = self.read().await;
         let roles = loaded.config.iter().flat_map(|config| &config.roles);
         ConfigReport {
-            files: loaded.files.iter().map(|file| file.display().to_string()).collect(),
+            files: loaded
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect(),
             roles: roles
                 .filter(|role| role.recipe.is_ok())
                 .map(|role| role.name.to_string())
@@ -164,7 +183,11 @@ impl Configuration {
     pub fn status(&self) -> ConfigStatus {
         let state = self.state();
         ConfigStatus {
-            files: state.files.iter().map(|file| file.display().to_string()).collect(),
+            files: state
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect(),
             loaded: state.loaded.to_string(),
             current: state.current,
             problems: state.problems.clone(),

@@ -33,7 +33,10 @@ impl Daemon {
     /// One line for the service manager: how many roles there are.
     pub fn summary(&self) -> String {
         let roles = self.keepers.roles();
-        let usable = roles.iter().filter(|entry| entry.role.recipe.is_ok()).count();
+        let usable = roles
+            .iter()
+            .filter(|entry| entry.role.recipe.is_ok())
+            .count();
         match roles.len() - usable {
             0 => format!("serving {usable} roles"),
             unusable => format!("serving {usable} roles, {unusable} unusable"),
@@ -77,9 +80,7 @@ impl Control for Daemon {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec![
-            "sessions are kept in memory only: a restart of the daemon asks AWS again".to_owned(),
-        ]
+        vec!["sessions are kept in memory only: a restart of the daemon asks AWS again".to_owned()]
     }
 
     fn identity(
@@ -97,14 +98,24 @@ impl Control for Daemon {
                     hint: None,
                 });
             };
-            let (account, arn, user_id) =
-                entry.identity(&session).await.map_err(|error| error.problem().clone())?;
-            Ok(Identity { role: name, account, arn, user_id })
+            let (account, arn, user_id) = entry
+                .identity(&session)
+                .await
+                .map_err(|error| error.problem().clone())?;
+            Ok(Identity {
+                role: name,
+                account,
+                arn,
+                user_id,
+            })
         })
     }
 
     fn doors(&self) -> Vec<DoorStatus> {
-        let imds = self.listeners.iter().flat_map(|listeners| listeners.status());
+        let imds = self
+            .listeners
+            .iter()
+            .flat_map(|listeners| listeners.status());
         self.doors.iter().cloned().chain(imds).collect()
     }
 }

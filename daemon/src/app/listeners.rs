@@ -70,7 +70,11 @@ impl Running {
 impl Listeners {
     /// None yet.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, open: Mutex::default(), turn: tokio::sync::Mutex::new(()) })
+        Arc::new(Self {
+            parts,
+            open: Mutex::default(),
+            turn: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// Opens what is wanted and not open, closes what is open and not wanted. Listeners that stay as they are
@@ -81,16 +85,24 @@ impl Listeners {
             let mut open = self.open();
             let stays = |address: &SocketAddr, listener: &Open| {
                 listener.running.is_ok()
-                    && wanted.iter().any(|w| w.listen == *address && w.role == listener.role)
+                    && wanted
+                        .iter()
+                        .any(|w| w.listen == *address && w.role == listener.role)
             };
             let stale: Vec<_> = open
                 .iter()
                 .filter(|(address, listener)| !stays(address, listener))
                 .map(|(address, _)| *address)
                 .collect();
-            stale.into_iter().filter_map(|address| open.remove(&address)).collect::<Vec<_>>()
+            stale
+                .into_iter()
+                .filter_map(|address| open.remove(&address))
+                .collect::<Vec<_>>()
         };
-        for running in stale.into_iter().filter_map(|listener| listener.running.ok()) {
+        for running in stale
+            .into_iter()
+            .filter_map(|listener| listener.running.ok())
+        {
             running.close().await;
         }
         for listener in wanted {
@@ -149,7 +161,10 @@ impl Listeners {
         let server = Server::new(bound, Arc::new(handler), Arc::clone(&parts.common))?;
         let (drain, draining) = watch::channel(false);
         tracing::info!(role = %listener.role, %address, "imds door open");
-        Ok(Running { drain, task: tokio::spawn(server.run(draining, DRAIN)) })
+        Ok(Running {
+            drain,
+            task: tokio::spawn(server.run(draining, DRAIN)),
+        })
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<SocketAddr, Open>> {

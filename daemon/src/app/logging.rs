@@ -17,7 +17,10 @@ const CAPPED: [&str; 6] = ["aws_", "h2", "hyper", "reqwest", "rustls", "tower"];
 
 /// Changes the level while the daemon runs.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "reload handles have none worth printing")]
+#[expect(
+    missing_debug_implementations,
+    reason = "reload handles have none worth printing"
+)]
 pub struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
     debug: Arc<AtomicBool>,
@@ -53,9 +56,16 @@ impl Logging {
     /// Puts the configured filter in force (reload).
     pub fn configure(&self, log: &str) -> Result<(), String> {
         let filter = parse(log)?;
-        log.clone_into(&mut self.configured.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        log.clone_into(
+            &mut self
+                .configured
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
         if !self.debug.load(Ordering::Relaxed) {
-            self.filter.reload(filter).map_err(|error| error.to_string())?;
+            self.filter
+                .reload(filter)
+                .map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -63,9 +73,16 @@ impl Logging {
     /// Turns debug logging on or off (USR2); true if it is on now.
     pub fn toggle_debug(&self) -> bool {
         let on = !self.debug.fetch_xor(true, Ordering::Relaxed);
-        let configured =
-            self.configured.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let filter = if on { parse("debug") } else { parse(&configured) };
+        let configured = self
+            .configured
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let filter = if on {
+            parse("debug")
+        } else {
+            parse(&configured)
+        };
         if let Ok(filter) = filter {
             let _ = self.filter.reload(filter);
         }
@@ -79,12 +96,16 @@ pub fn check(log: &str) -> Result<(), String> {
 }
 
 fn parse(log: &str) -> Result<EnvFilter, String> {
-    EnvFilter::builder().parse(log).map_err(|error| format!("{log:?} is no log filter: {error}"))
+    EnvFilter::builder()
+        .parse(log)
+        .map_err(|error| format!("{log:?} is no log filter: {error}"))
 }
 
 fn allowed(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::WARN
-        || !CAPPED.iter().any(|prefix| metadata.target().starts_with(prefix))
+        || !CAPPED
+            .iter()
+            .any(|prefix| metadata.target().starts_with(prefix))
 }
 
 /// The journal's layer, if standard error *is* the journal (systemd.exec, `$JOURNAL_STREAM`).
@@ -121,7 +142,9 @@ mod tests {
             }
         }
         let seen = Arc::new(AtomicUsize::new(0));
-        let filter = parse("trace,aws_smithy_runtime=trace").unwrap().and(filter_fn(allowed));
+        let filter = parse("trace,aws_smithy_runtime=trace")
+            .unwrap()
+            .and(filter_fn(allowed));
         let subscriber =
             tracing_subscriber::registry().with(Count(Arc::clone(&seen)).with_filter(filter));
         tracing::subscriber::with_default(subscriber, || {
@@ -137,6 +160,10 @@ mod tests {
     #[test]
     fn a_bad_filter_is_named() {
         assert!(check("info,rolecalld=debug").is_ok());
-        assert!(check("rolecalld=loud").unwrap_err().contains("rolecalld=loud"));
+        assert!(
+            check("rolecalld=loud")
+                .unwrap_err()
+                .contains("rolecalld=loud")
+        );
     }
 }

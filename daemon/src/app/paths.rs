@@ -42,8 +42,17 @@ impl Paths {
         environment: &BTreeMap<String, OsString>,
         uid: u32,
     ) -> Result<Self, PathError> {
-        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
-        let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let variable = |name: &str| {
+            environment
+                .get(name)
+                .filter(|value| !value.is_empty())
+                .cloned()
+        };
+        let absolute = |name: &str| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+        };
         let home = absolute("HOME");
         let under_home = |explicit: &Option<PathBuf>, xdg: &str, rest: &str, flag: &'static str| {
             if let Some(path) = explicit {
@@ -73,26 +82,42 @@ impl Paths {
             .filter(|directory| directory.parent().is_some())
             .ok_or_else(|| PathError::NoDirectory(socket.clone()))?
             .to_path_buf();
-        Ok(Self { config, socket, runtime, state, home })
+        Ok(Self {
+            config,
+            socket,
+            runtime,
+            state,
+            home,
+        })
     }
 }
 
 /// Makes `directory` (and its parents) with mode 0700 if it is not there, and checks that it is ours and closed
 /// to everyone else.
 pub fn private_directory(directory: &Path, uid: u32) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     let metadata = std::fs::metadata(directory)?;
     if metadata.uid() != uid {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{} belongs to uid {}, not to {uid}", directory.display(), metadata.uid()),
+            format!(
+                "{} belongs to uid {}, not to {uid}",
+                directory.display(),
+                metadata.uid()
+            ),
         ));
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{} has mode {mode:04o}; others must have no access (chmod 0700)", directory.display()),
+            format!(
+                "{} has mode {mode:04o}; others must have no access (chmod 0700)",
+                directory.display()
+            ),
         ));
     }
     Ok(())
@@ -105,7 +130,10 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, OsString> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).into()))
+            .collect()
     }
 
     fn options(arguments: &[&str]) -> Options {
@@ -117,21 +145,35 @@ mod tests {
     fn defaults_follow_the_xdg_base_directories() {
         let environment = environment(&[("HOME", "/home/a"), ("XDG_RUNTIME_DIR", "/run/user/7")]);
         let paths = Paths::resolve(&options(&[]), &environment, 7).unwrap();
-        assert_eq!(paths.config, Path::new("/home/a/.config/rolecall/config.toml"));
+        assert_eq!(
+            paths.config,
+            Path::new("/home/a/.config/rolecall/config.toml")
+        );
         assert_eq!(paths.state, Path::new("/home/a/.local/state/rolecall"));
         assert_eq!(paths.runtime, Path::new("/run/user/7/rolecall"));
     }
 
     #[test]
     fn options_need_no_home() {
-        let arguments = ["--config", "/c.toml", "--socket", "/d/s", "--state-dir", "/e"];
+        let arguments = [
+            "--config",
+            "/c.toml",
+            "--socket",
+            "/d/s",
+            "--state-dir",
+            "/e",
+        ];
         let paths = Paths::resolve(&options(&arguments), &environment(&[]), 7).unwrap();
         assert_eq!((paths.runtime, paths.state), ("/d".into(), "/e".into()));
         assert_eq!(
             Paths::resolve(&options(&[]), &environment(&[]), 7),
             Err(PathError::NoHome("--config"))
         );
-        let root = Paths::resolve(&options(&["--socket", "/s"]), &environment(&[("HOME", "/h")]), 7);
+        let root = Paths::resolve(
+            &options(&["--socket", "/s"]),
+            &environment(&[("HOME", "/h")]),
+            7,
+        );
         assert_eq!(root, Err(PathError::NoDirectory("/s".into())));
     }
 
@@ -141,7 +183,10 @@ mod tests {
         let uid = rustix::process::geteuid().as_raw();
         let directory = parent.path().join("a/b");
         private_directory(&directory, uid).unwrap();
-        assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o750)).unwrap();
         let error = private_directory(&directory, uid).unwrap_err().to_string();
         assert!(error.contains("has mode 0750"), "{error}");

@@ -112,9 +112,17 @@ async fn serve(
     let started = clock.now().wall;
 
     private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
-    let bound = bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
-    let ledger = Ledger::open(paths.state.clone(), Arc::clone(&clock), Settings::default().ledger_on_error);
-    ledger.note(Record { event: Event::Start, ..Record::default() });
+    let bound =
+        bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+    let ledger = Ledger::open(
+        paths.state.clone(),
+        Arc::clone(&clock),
+        Settings::default().ledger_on_error,
+    );
+    ledger.note(Record {
+        event: Event::Start,
+        ..Record::default()
+    });
 
     let configuration = Arc::new(Configuration::new(
         Sources {
@@ -124,7 +132,11 @@ async fn serve(
         },
         Arc::clone(&clock),
     ));
-    let sts = Arc::new(Sts::new(Arc::clone(&clock), network(&environment, None), Limits::default()));
+    let sts = Arc::new(Sts::new(
+        Arc::clone(&clock),
+        network(&environment, None),
+        Limits::default(),
+    ));
     let keepers = Keepers::new(Tools {
         clock: Arc::clone(&clock),
         random: Arc::clone(&random),
@@ -193,7 +205,10 @@ async fn serve(
             let environment = environment.clone();
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
                 sts.set_network(network(&environment, Some(settings)));
-                admit.send_replace(Admittance { uid, root: settings.allow_root });
+                admit.send_replace(Admittance {
+                    uid,
+                    root: settings.allow_root,
+                });
                 wanted.send_replace(imds.to_vec());
             })
         },
@@ -216,8 +231,12 @@ async fn serve(
     let mut servers = Vec::new();
     let mut container_address = None;
     if !options.once {
-        let mut status =
-            DoorStatus { door: Door::Container, address: String::new(), role: None, error: None };
+        let mut status = DoorStatus {
+            door: Door::Container,
+            address: String::new(),
+            role: None,
+            error: None,
+        };
         match bind::container(&paths.state, &*random)
             .and_then(|listener| Ok((listener.local_addr()?, TcpListener::from_std(listener)?)))
         {
@@ -230,9 +249,12 @@ async fn serve(
                     Arc::clone(&records),
                     Arc::clone(&clock),
                 );
-                let server =
-                    Server::new(Listener::Tcp(listener), Arc::new(handler), Arc::clone(&common))
-                        .map_err(doing("the container door cannot be opened"))?;
+                let server = Server::new(
+                    Listener::Tcp(listener),
+                    Arc::new(handler),
+                    Arc::clone(&common),
+                )
+                .map_err(doing("the container door cannot be opened"))?;
                 servers.push(tokio::spawn(server.run(draining.clone(), DRAIN)));
             }
             Err(error) => {
@@ -287,7 +309,10 @@ async fn serve(
         listeners.close().await;
     }
     keepers.stopped().await;
-    ledger.note(Record { event: Event::Stop, ..Record::default() });
+    ledger.note(Record {
+        event: Event::Stop,
+        ..Record::default()
+    });
     ledger.close();
     tracing::info!("stopped");
     Ok(())
@@ -300,7 +325,12 @@ async fn obey(
     logging: &Logging,
 ) {
     while let Some(signal) = signals.recv().await {
-        let Signal { order, name, pid, uid } = signal;
+        let Signal {
+            order,
+            name,
+            pid,
+            uid,
+        } = signal;
         tracing::info!(?pid, ?uid, "signal {name}");
         match order {
             Order::Stop => return,
@@ -327,8 +357,14 @@ fn report(daemon: &Daemon) {
     tracing::info!("{}", daemon.summary());
     for entry in daemon.keepers.roles() {
         let status = entry.status(now);
-        let left = status.session.as_ref().map(|session| session.remaining_seconds);
-        let failure = status.failure.as_ref().map(|failure| failure.message.as_str());
+        let left = status
+            .session
+            .as_ref()
+            .map(|session| session.remaining_seconds);
+        let failure = status
+            .failure
+            .as_ref()
+            .map(|failure| failure.message.as_str());
         tracing::info!(role = %status.name, state = ?status.state, seconds_left = ?left, failure, "role");
     }
     for door in daemon.doors() {

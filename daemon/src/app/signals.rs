@@ -51,18 +51,31 @@ pub fn listen() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
         )?;
         signal_hook::flag::register(signal, Arc::clone(&stopping))?;
     }
-    let mut signals =
-        SignalsInfo::<WithOrigin>::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
+    let mut signals = SignalsInfo::<WithOrigin>::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
     let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for origin in &mut signals {
-            let Some((order, name)) = meaning(origin.signal) else { continue };
-            let (pid, uid) = origin.process.map_or((None, None), |p| (Some(p.pid), Some(p.uid)));
-            if sender.send(Signal { order, name, pid, uid }).is_err() {
-                return;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for origin in &mut signals {
+                let Some((order, name)) = meaning(origin.signal) else {
+                    continue;
+                };
+                let (pid, uid) = origin
+                    .process
+                    .map_or((None, None), |p| (Some(p.pid), Some(p.uid)));
+                if sender
+                    .send(Signal {
+                        order,
+                        name,
+                        pid,
+                        uid,
+                    })
+                    .is_err()
+                {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok(receiver)
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
-use super::needs::{RoleInForce, Roles};
+use super::needs::{RoleInForce, Roles, obtain};
 use super::records::Records;
 use super::server::Handler;
 use super::target;
@@ -57,7 +57,7 @@ impl Container {
         visitor: &Visitor,
         head: &Parts,
         now: Now,
-    ) -> Result<(Arc<dyn RoleInForce>, Arc<Lease>), Response> {
+    ) -> Result<(Arc<dyn RoleInForce>, Arc<Lease>), &'static Fixed> {
         let mut values = head.headers.get_all(AUTHORIZATION).iter();
         let token = match (values.next(), values.next()) {
             (Some(value), None) => value.as_bytes(),
@@ -72,21 +72,21 @@ impl Container {
         match self.leases.verify(token, slug.unwrap_or_default()) {
             Ok(lease) => match slug.and_then(|slug| self.roles.role_by_slug(slug)) {
                 Some(role) => Ok((role, lease)),
-                None => Err(NO_ROLE.response()),
+                None => Err(&NO_ROLE),
             },
             Err(Denied::Unknown) => {
                 self.records
                     .refused(visitor, "lease", "the token is no lease's", now);
-                Err(NO_LEASE.response())
+                Err(&NO_LEASE)
             }
             // The token is good for something: whether the role exists may be told.
             Err(Denied::OtherRole) => match slug.and_then(|slug| self.roles.role_by_slug(slug)) {
                 Some(_) => {
                     self.records
                         .refused(visitor, "lease", "the lease is for another role", now);
-                    Err(OTHER_ROLE.response())
+                    Err(&OTHER_ROLE)
                 }
-                None => Err(NO_ROLE.response()),
+                None => Err(&NO_ROLE),
             },
         }
     }
@@ -104,7 +104,7 @@ impl Handler for Container {
         let now = self.clock.now();
         let (role, lease) = match self.authorized(visitor, head, now) {
             Ok(authorized) => authorized,
-            Err(response) => return response.into(),
+            Err(no) => return no.response().into(),
         };
         if let Some(served) = role.read(now) {
             let lease = Some(lease.id());
@@ -113,10 +113,11 @@ impl Handler for Container {
             return credentials(&served).into();
         }
         let (visitor, records) = (Arc::clone(visitor), Arc::clone(&self.records));
+        let roles = Arc::clone(&self.roles);
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
-            match role.wait(WAIT).await {
-                Ok(served) => {
+            match obtain(&*roles, &*clock, role, WAIT).await {
+                Ok((role, served)) => {
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)
@@ -177,22 +178,22 @@ fn code_text(code: Code) -> &'static str {
 /// A fixed error.
 struct Fixed(StatusCode, &'static str, &'static str);
 
-const NO_LEASE: Fixed = Fixed(
+static NO_LEASE: Fixed = Fixed(
     StatusCode::UNAUTHORIZED,
     "no_lease",
     "the authorization token belongs to no live lease; start the command again with `rolecall exec`",
 );
-const OTHER_ROLE: Fixed = Fixed(
+static OTHER_ROLE: Fixed = Fixed(
     StatusCode::FORBIDDEN,
     "refused",
     "the authorization token is for another role",
 );
-const NO_ROLE: Fixed = Fixed(
+static NO_ROLE: Fixed = Fixed(
     StatusCode::NOT_FOUND,
     "unknown_role",
     "no role has this name; `rolecall roles` lists them",
 );
-const NOT_GET: Fixed = Fixed(
+static NOT_GET: Fixed = Fixed(
     StatusCode::METHOD_NOT_ALLOWED,
     "method_not_allowed",
     "only GET is answered here",

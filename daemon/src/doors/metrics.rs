@@ -11,6 +11,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use rolecall::api::{Door, RoleStatus};
 use serde::Deserialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::connections::Connections;
 use crate::clock::Timestamp;
@@ -140,8 +142,19 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts the records of `news` until the ledger closes. Records missed in a flood are not counted.
+    pub async fn follow(self: Arc<Self>, mut news: broadcast::Receiver<Arc<str>>) {
+        loop {
+            match news.recv().await {
+                Ok(line) => self.recorded(&line),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
     /// A record went into the ledger: attempts and their ends are counted.
-    pub fn recorded(&self, line: &str) {
+    fn recorded(&self, line: &str) {
         let Ok(seen) = serde_json::from_str::<Seen>(line) else {
             return;
         };

@@ -10,6 +10,7 @@ pub mod bind;
 pub mod body;
 pub mod connections;
 pub mod container;
+mod drive;
 pub mod guard;
 pub mod imds;
 pub mod metrics;

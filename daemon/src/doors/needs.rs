@@ -1,7 +1,6 @@
 //! What the doors need of the rest of the daemon, as narrow traits, so that a door can be tested with
 //! nothing behind it.
 
-use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use rolecall::api::{
 use tokio::net::UnixStream;
 use tokio::sync::broadcast;
 
-use crate::clock::{BoxFuture, Now, Timestamp};
+use crate::clock::{BoxFuture, Clock, Now, Timestamp};
 use crate::config::ExecFiles;
 use crate::keeper::{Entry, Keepers, NoSession};
 use crate::ledger::{Ledger, Record};
@@ -46,9 +45,6 @@ pub trait RoleInForce: Send + Sync {
 
     /// For `status`, without consumers.
     fn status(&self, now: Now) -> RoleStatus;
-
-    /// Counts as a reader until dropped.
-    fn pin(&self) -> Box<dyn Any + Send + Sync>;
 }
 
 impl Roles for Keepers {
@@ -84,9 +80,30 @@ impl RoleInForce for Entry {
     fn status(&self, now: Now) -> RoleStatus {
         Self::status(self, now)
     }
+}
 
-    fn pin(&self) -> Box<dyn Any + Send + Sync> {
-        Box::new(Self::pin(self))
+/// The session of `role`, waiting at most `limit`. A reload may put another role of that name in force
+/// meanwhile; that one is then asked for the rest of the time.
+pub async fn obtain(
+    roles: &dyn Roles,
+    clock: &dyn Clock,
+    role: Arc<dyn RoleInForce>,
+    limit: Duration,
+) -> Result<(Arc<dyn RoleInForce>, Arc<Served>), NoSession> {
+    let end = clock.now().plus(limit);
+    let none = match role.wait(limit).await {
+        Ok(served) => return Ok((role, served)),
+        Err(none) => none,
+    };
+    let successor = roles
+        .role(role.role().name.as_str())
+        .filter(|other| !Arc::ptr_eq(other, &role));
+    match successor {
+        Some(role) => {
+            let served = role.wait(clock.now().until(end)).await?;
+            Ok((role, served))
+        }
+        None => Err(none),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+use super::metrics::Metrics;
 use super::needs::{RoleInForce, WhoIs, Witness};
 use super::readers::Readers;
 use super::refusals::Refusals;
@@ -25,6 +26,7 @@ const LOOKUPS: usize = 1024;
 #[expect(missing_debug_implementations, reason = "trait objects")]
 pub struct Records {
     witness: Arc<dyn Witness>,
+    metrics: Arc<Metrics>,
     readers: Readers,
     refusals: Mutex<Refusals>,
     lookups: mpsc::Sender<FirstServe>,
@@ -40,14 +42,16 @@ struct FirstServe {
 }
 
 impl Records {
-    /// Writes to `witness`; the second value is the task that finds processes.
+    /// Writes to `witness` and counts in `metrics`; the second value is the task that finds processes.
     pub fn new(
         witness: Arc<dyn Witness>,
         whois: Arc<dyn WhoIs>,
+        metrics: Arc<Metrics>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
         let (lookups, mut queue) = mpsc::channel::<FirstServe>(LOOKUPS);
         let records = Arc::new(Self {
             witness,
+            metrics,
             readers: Readers::default(),
             refusals: Mutex::default(),
             lookups,
@@ -124,6 +128,7 @@ impl Records {
 
     /// `visitor` was refused by `rule`.
     pub fn refused(&self, visitor: &Visitor, rule: &'static str, reason: &str, now: Now) {
+        self.metrics.refused(visitor.door, rule);
         let uid = visitor.peer.as_ref().map(|peer| peer.uid);
         let before = self
             .refusals

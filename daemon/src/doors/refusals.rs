@@ -7,7 +7,7 @@ use std::time::Duration;
 use rolecall::api::Door;
 
 /// How long after a recorded refusal others of its kind are only counted.
-pub const QUIET: Duration = Duration::from_secs(60);
+pub const QUIET: Duration = Duration::from_mins(1);
 
 /// How many kinds are told apart; uids are the caller's choice where user namespaces are.
 const MOST_KINDS: usize = 256;

@@ -156,7 +156,7 @@ mod tests {
     fn a_token_is_short_safe_in_urls_and_headers_and_never_repeats() {
         let authority = authority();
         let tokens: std::collections::HashSet<_> = (0..1000)
-            .map(|_| authority.issue(UID, Duration::from_secs(21_600), BOOT))
+            .map(|_| authority.issue(UID, Duration::from_hours(6), BOOT))
             .collect();
         assert_eq!(tokens.len(), 1000);
         for token in &tokens {
@@ -173,11 +173,11 @@ mod tests {
     #[test]
     fn it_ends_exactly_with_its_ttl() {
         let authority = authority();
-        let token = authority.issue(UID, Duration::from_secs(300), BOOT);
+        let token = authority.issue(UID, Duration::from_mins(5), BOOT);
         let left = |after: u64| {
             authority.remaining(token.as_bytes(), UID, BOOT + Duration::from_millis(after))
         };
-        assert_eq!(left(0), Some(Duration::from_secs(300)));
+        assert_eq!(left(0), Some(Duration::from_mins(5)));
         assert_eq!(left(299_999), Some(Duration::from_millis(1)));
         assert_eq!(left(300_000), None);
         assert_eq!(left(400_000), None);
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn it_is_good_only_where_it_was_made_and_after_a_restart() {
-        let token = authority().issue(UID, Duration::from_secs(300), BOOT);
+        let token = authority().issue(UID, Duration::from_mins(5), BOOT);
         let good = |key: &TokenKey, boot: &str, listener: &str, uid| {
             TokenAuthority::new(key, boot, listener)
                 .remaining(token.as_bytes(), uid, BOOT)
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn no_byte_of_it_can_be_changed() {
         let authority = authority();
-        let token = authority.issue(UID, Duration::from_secs(300), BOOT);
+        let token = authority.issue(UID, Duration::from_mins(5), BOOT);
         for at in 0..token.len() {
             for byte in 0..=u8::MAX {
                 let mut other = token.clone().into_bytes();

@@ -1,7 +1,7 @@
 //! One task a step: issues its session, renews it, answers for it.
 //!
 //! A reader goes `Keepers::role` → [`Entry::read`]: two pointer loads and a few atomic marks, no lock, no
-//! task. Only who finds nothing valid waits ([`Keepers::obtain`]), and all who wait share one attempt.
+//! task. Only who finds nothing valid waits ([`Entry::wait`]), and all who wait share one attempt.
 //! `handle` is what readers and the task share, `task` drives `session::lifecycle`, `attempt` is one call
 //! with the ledger's records around it, `registry` knows what is in force.
 
@@ -110,35 +110,6 @@ impl Keepers {
         self.0.table.load().ordered.clone()
     }
 
-    /// A role's session, waiting at most `limit` for AWS. An unknown name makes the configuration's files
-    /// be looked at again (DESIGN rule 12), and a role that a reload changes while somebody waits is looked
-    /// up anew once. What was begun goes on when the caller goes away.
-    pub async fn obtain(
-        &self,
-        role: &str,
-        limit: Duration,
-    ) -> Result<(Arc<Entry>, Arc<Served>), Obtain> {
-        let clock = &self.0.tools.clock;
-        let deadline = clock.now().plus(limit);
-        let entry = if let Some(entry) = self.role(role) {
-            entry
-        } else {
-            self.0.tools.freshen.freshen().await;
-            self.role(role).ok_or(Obtain::UnknownRole)?
-        };
-        match entry.wait_until(deadline).await {
-            Ok(served) => Ok((entry, served)),
-            Err(Waited::Answer(answer)) => Err(Obtain::NoSession(entry, answer)),
-            Err(Waited::Retired) => {
-                let entry = self.role(role).ok_or(Obtain::UnknownRole)?;
-                match entry.wait_until(deadline).await {
-                    Ok(served) => Ok((entry, served)),
-                    Err(waited) => Err(Obtain::NoSession(entry, answer(waited))),
-                }
-            }
-        }
-    }
-
     /// A standing reader of a role, known yet or not; issues at once.
     pub fn pin(&self, role: &str) -> Pin {
         Pin(Some(self.0.pin(role)))
@@ -154,15 +125,6 @@ impl Keepers {
     pub async fn stopped(&self) {
         self.0.stopped().await;
     }
-}
-
-/// Why [`Keepers::obtain`] has nothing to give.
-#[expect(missing_debug_implementations, reason = "roles hold keys")]
-pub enum Obtain {
-    /// No role of that name, in the files as they are now.
-    UnknownRole,
-    /// The role is there, its session is not.
-    NoSession(Arc<Entry>, NoSession),
 }
 
 /// A role in force.
@@ -190,11 +152,26 @@ impl Entry {
         Some(served)
     }
 
-    /// The session, waiting at most `limit` for AWS (which this call itself may ask). Doors use
-    /// [`Keepers::obtain`], which also knows what to do when a reload takes the role away meanwhile.
+    /// The session, waiting at most `limit` for AWS (which this call itself may ask). The attempt goes on when
+    /// the caller goes away. A role that a reload changes while somebody waits is looked up anew, once.
     pub async fn wait(&self, limit: Duration) -> Result<Arc<Served>, NoSession> {
         let deadline = self.clock.now().plus(limit);
-        self.wait_until(deadline).await.map_err(answer)
+        match self.wait_until(deadline).await {
+            Err(Waited::Retired) => {
+                let table = self
+                    .registry
+                    .upgrade()
+                    .map(|registry| registry.table.load_full());
+                let successor =
+                    table.and_then(|table| table.by_name.get(self.role.name.as_str()).cloned());
+                match successor {
+                    Some(entry) => entry.wait_until(deadline).await,
+                    None => Err(Waited::Retired),
+                }
+            }
+            waited => waited,
+        }
+        .map_err(answer)
     }
 
     async fn wait_until(&self, deadline: Now) -> Result<Arc<Served>, Waited> {

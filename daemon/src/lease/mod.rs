@@ -8,80 +8,39 @@ pub mod files;
 pub mod private;
 pub mod scope;
 mod store;
+mod table;
+mod token;
 mod watch;
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rolecall::api::LeaseStatus;
 use zeroize::Zeroizing;
 
-use crate::clock::{SharedClock, Timestamp};
+use crate::clock::SharedClock;
 use crate::config::ExecFiles;
 use crate::ledger::{Event, Record};
 use crate::peer::{Consumer, Peer};
 use crate::recipe::RoleName;
-use crate::secrets::{Random, SharedRandom};
+use crate::secrets::SharedRandom;
 use files::Files;
 use scope::{Processes, Scope};
 use store::Store;
-
-/// SHA-256 of a lease's token.
-type TokenHash = [u8; 32];
+pub use table::Lease;
+use table::Table;
+pub(crate) use token::hex;
+use token::{hash, new_id, new_token};
 
 /// A standing reader of a role; ends when dropped.
 pub type Pin = Box<dyn Any + Send + Sync>;
 
-/// One lease.
-#[expect(missing_debug_implementations, reason = "holds a standing reader")]
-pub struct Lease {
-    id: String,
-    role: String,
-    slug: String,
-    scope: Scope,
-    created: Timestamp,
-    reason: Option<String>,
-    token: TokenHash,
-    pin: Mutex<Option<Pin>>,
-}
-
-impl Lease {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Its role's name.
-    pub fn role(&self) -> &str {
-        &self.role
-    }
-
-    /// Who it is bound to.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    fn pin(&self, pin: Option<Pin>) {
-        *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = pin;
-    }
-
-    fn status(&self) -> LeaseStatus {
-        LeaseStatus {
-            id: self.id.clone(),
-            role: self.role.clone(),
-            scope: self.scope.to_string(),
-            created: self.created.to_string(),
-            ends: None,
-        }
-    }
-}
+/// Makes a standing reader of the role of that name, whether or not there is such a role now: a reload may
+/// bring it back.
+pub type MakePin = dyn Fn(&str) -> Pin + Send + Sync;
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +63,8 @@ pub struct Tools {
     pub processes: Arc<dyn Processes>,
     /// Writes to the ledger.
     pub note: Arc<dyn Fn(Record) + Send + Sync>,
-    /// Makes a standing reader of a role, if there is such a role.
-    pub pin: Arc<dyn Fn(&str) -> Option<Pin> + Send + Sync>,
+    /// Makes standing readers.
+    pub pin: Arc<MakePin>,
     /// Names this boot.
     pub boot_id: String,
     /// Where leases are remembered.
@@ -146,38 +105,16 @@ struct Inner {
     changing: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone, Default)]
-struct Table {
-    by_token: HashMap<TokenHash, Arc<Lease>>,
-    by_id: BTreeMap<String, Arc<Lease>>,
-}
-
-impl Table {
-    fn with(&self, lease: &Arc<Lease>) -> Self {
-        let mut table = self.clone();
-        table.by_token.insert(lease.token, Arc::clone(lease));
-        table.by_id.insert(lease.id.clone(), Arc::clone(lease));
-        table
-    }
-
-    fn without(&self, id: &str) -> Option<(Self, Arc<Lease>)> {
-        let mut table = self.clone();
-        let lease = table.by_id.remove(id)?;
-        table.by_token.remove(&lease.token);
-        Some((table, lease))
-    }
-}
-
 impl Leases {
     /// Restores the leases whose processes still live, with a standing reader each, and removes what the
-    /// others left. Must run inside the runtime, after the roles are in force.
+    /// others left. Must run inside the runtime.
     pub async fn open(tools: Tools) -> io::Result<Self> {
         let files = Files::open(&tools.runtime_directory)?;
         let store = Store::new(&tools.state_directory);
         let (mut table, mut ended) = (Table::default(), Vec::new());
         for lease in store.load()? {
             if lease.scope.is_alive(&tools.boot_id, &*tools.processes) {
-                lease.pin((tools.pin)(&lease.role));
+                lease.pin(Some((tools.pin)(&lease.role)));
                 table = table.with(&Arc::new(lease));
             } else {
                 ended.push(lease);
@@ -216,7 +153,15 @@ impl Leases {
     }
 
     /// Makes a lease, on disk before it is answered. The second value is its token, which is kept nowhere.
+    ///
+    /// Goes on to its end even if nobody waits for it any more: a lease that is in force is also written
+    /// down and watched.
     pub async fn create(&self, wanted: Wanted) -> io::Result<(Arc<Lease>, Zeroizing<String>)> {
+        let leases = self.clone();
+        unhurt(async move { leases.make(wanted).await }).await
+    }
+
+    async fn make(&self, wanted: Wanted) -> io::Result<(Arc<Lease>, Zeroizing<String>)> {
         let tools = &self.0.tools;
         let token = new_token(&*tools.random);
         let lease = Arc::new(Lease {
@@ -227,7 +172,7 @@ impl Leases {
             created: tools.clock.now().wall,
             reason: wanted.reason,
             token: hash(token.as_bytes()),
-            pin: Mutex::new((tools.pin)(wanted.role.as_str())),
+            pin: Mutex::new(Some((tools.pin)(wanted.role.as_str()))),
         });
         let (files, id) = (self.0.files.clone(), lease.id.clone());
         let (contents, copy) = (wanted.files, token.clone());
@@ -239,7 +184,8 @@ impl Leases {
                 .store(Arc::new(self.0.table.load().with(&lease)));
         }
         if let Err(error) = self.save().await {
-            self.end(&lease.id, "it could not be written down").await?;
+            self.cease(&lease.id, "it could not be written down")
+                .await?;
             return Err(error);
         }
         (tools.note)(Record {
@@ -256,7 +202,13 @@ impl Leases {
     }
 
     /// Ends a lease: its token opens nothing from now on, its files are removed. False if there is none.
-    pub async fn end(&self, id: &str, why: &str) -> io::Result<bool> {
+    /// Goes on to its end even if nobody waits for it any more.
+    pub async fn end(&self, id: &str, why: &'static str) -> io::Result<bool> {
+        let (leases, id) = (self.clone(), id.to_owned());
+        unhurt(async move { leases.cease(&id, why).await }).await
+    }
+
+    async fn cease(&self, id: &str, why: &str) -> io::Result<bool> {
         let lease = {
             let _changing = self.0.changing.lock().await;
             let Some((table, lease)) = self.0.table.load().without(id) else {
@@ -277,13 +229,6 @@ impl Leases {
     pub fn list(&self) -> Vec<LeaseStatus> {
         let table = self.0.table.load();
         table.by_id.values().map(|lease| lease.status()).collect()
-    }
-
-    /// Makes new standing readers: to be called when other roles are in force.
-    pub fn pin_again(&self) {
-        for lease in self.0.table.load().by_id.values() {
-            lease.pin((self.0.tools.pin)(&lease.role));
-        }
     }
 
     /// The paths of a lease's files.
@@ -333,6 +278,16 @@ impl Leases {
     }
 }
 
+/// Runs to the end, whatever becomes of whoever waits: a request's future is dropped when its
+/// connection is.
+async fn unhurt<T: Send + 'static>(
+    work: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    tokio::spawn(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
 /// Runs what syncs files, so that readers do not wait for a disk.
 async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -341,25 +296,3 @@ async fn off_the_runtime<T: Send + 'static>(
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
 }
-
-fn hash(token: &[u8]) -> TokenHash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, token).as_ref());
-    hash
-}
-
-/// 256 random bits in characters that every SDK passes on (clients.md section 2).
-fn new_token(random: &dyn Random) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    random.fill(&mut *bytes);
-    Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes))
-}
-
-fn new_id(random: &dyn Random) -> String {
-    let mut bytes = [0; 8];
-    random.fill(&mut bytes);
-    format!("{:016x}", u64::from_le_bytes(bytes))
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,6 @@
 //! Where leases are remembered: `<state directory>/leases.json`, mode 0600. No token is in it, only
 //! hashes of 256 random bits (DESIGN rule 10).
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
-use super::{Lease, TokenHash, private};
+use super::token::TokenHash;
+use super::{Lease, hex, private};
 use crate::clock::Timestamp;
 use crate::recipe::RoleName;
 use crate::secrets::Random;
@@ -103,14 +103,6 @@ impl Stored {
             pin: Mutex::default(),
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn from_hex(text: &str) -> Option<TokenHash> {

@@ -16,7 +16,7 @@ use rolecall::api::Door;
 
 use super::answer::{Answering, Response, TEXT, allowing, closing, empty, with_body};
 use super::guard::Refusal;
-use super::needs::{RoleInForce, Roles};
+use super::needs::{RoleInForce, Roles, obtain};
 use super::records::Records;
 use super::server::Handler;
 use super::target;
@@ -173,8 +173,8 @@ impl Inner {
         }
         let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
         Answering::later(async move {
-            match role.wait(WAIT).await {
-                Ok(served) => {
+            match obtain(&*door.roles, &*door.clock, role, WAIT).await {
+                Ok((role, served)) => {
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }

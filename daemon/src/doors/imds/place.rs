@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Leaf;
 use crate::clock::Timestamp;
+use crate::lease::hex;
 use crate::recipe::{Call, Role};
 use crate::session::Served;
 
@@ -37,11 +38,7 @@ fn zone(region: &str) -> String {
 /// Looks like an instance id, is the same after every start, and names no instance.
 fn instance_id(role: &Role) -> String {
     let hash = digest::digest(&digest::SHA256, role.name.as_str().as_bytes());
-    let hex: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex(hash.as_ref());
     format!("i-{}", &hex[..17])
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::super::answer::{Answering, JSON, Response, with_body};
-use super::super::needs::RoleInForce;
+use super::super::needs::{RoleInForce, obtain};
 use super::super::visitor::Visitor;
 use super::{Query, Tools, find, problem};
 use crate::clock::Now;
@@ -35,8 +35,8 @@ pub(super) fn answer(
         if let Some(served) = role.read(now) {
             return give(&tools, &visitor, role.as_ref(), &served, now);
         }
-        match role.wait(query.wait).await {
-            Ok(served) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+        match obtain(&*tools.roles, &*tools.clock, role, query.wait).await {
+            Ok((role, served)) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
             Err(none) => problem::answer(none.problem()),
         }
     })

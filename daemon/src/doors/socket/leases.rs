@@ -8,6 +8,7 @@ use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
 use zeroize::Zeroizing;
 
 use super::super::answer::{Answering, Response, empty};
+use super::super::needs::obtain;
 use super::super::visitor::Visitor;
 use super::{Tools, find, json, parse, problem, wait};
 use crate::lease::files::Files;
@@ -63,10 +64,9 @@ async fn grant(
         scope::resolve(request.scope, asker, processes, boot_id).map_err(refused)
     };
     check()?;
-    let role = find(tools, &request.role).await?;
-    let held = role.read(tools.clock.now());
-    if held.is_none() {
-        role.wait(wait(request.wait))
+    let mut role = find(tools, &request.role).await?;
+    if role.read(tools.clock.now()).is_none() {
+        (role, _) = obtain(&*tools.roles, &*tools.clock, role, wait(request.wait))
             .await
             .map_err(|none| none.problem().clone())?;
     }

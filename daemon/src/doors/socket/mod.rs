@@ -74,7 +74,7 @@ impl Handler for Socket {
     }
 
     fn answer(&self, visitor: &Arc<Visitor>, head: &Parts, body: Bytes) -> Answering {
-        match self.dispatch(visitor, head, body) {
+        match self.dispatch(visitor, head, &body) {
             Answering::Ready(response) => Answering::Ready(response.map(stamped)),
             Answering::Later(future) => Answering::later(async move { stamped(future.await) }),
         }
@@ -101,7 +101,7 @@ impl Handler for Socket {
 }
 
 impl Socket {
-    fn dispatch(&self, visitor: &Arc<Visitor>, head: &Parts, body: Bytes) -> Answering {
+    fn dispatch(&self, visitor: &Arc<Visitor>, head: &Parts, body: &[u8]) -> Answering {
         let tools = &self.0;
         let Some(route) = route(head.uri.path()) else {
             return problem::answer(&problem::no_such_path()).into();
@@ -128,11 +128,11 @@ impl Socket {
             Route::Leases if head.method == http::Method::GET => {
                 json(StatusCode::OK, &tools.leases.list()).into()
             }
-            Route::Leases => leases::create(tools, visitor, &body),
+            Route::Leases => leases::create(tools, visitor, body),
             Route::Lease(id) => leases::end(tools, id.into_owned()),
             Route::Reload => config::reload(tools),
             Route::ConfigCheck => config::check(tools),
-            Route::ConfigSetup => config::plan_setup(tools, &body),
+            Route::ConfigSetup => config::plan_setup(tools, body),
         }
     }
 }

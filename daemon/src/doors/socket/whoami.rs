@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::super::answer::Answering;
+use super::super::needs::obtain;
 use super::{Query, Tools, find, json, problem};
 
 pub(super) fn answer(tools: &Arc<Tools>, role: &str, query: Query) -> Answering {
@@ -14,10 +15,10 @@ pub(super) fn answer(tools: &Arc<Tools>, role: &str, query: Query) -> Answering 
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };
-        let session = match role.read(tools.clock.now()) {
-            Some(session) => session,
-            None => match role.wait(query.wait).await {
-                Ok(session) => session,
+        let (role, session) = match role.read(tools.clock.now()) {
+            Some(session) => (role, session),
+            None => match obtain(&*tools.roles, &*tools.clock, role, query.wait).await {
+                Ok(obtained) => obtained,
                 Err(none) => return problem::answer(none.problem()),
             },
         };

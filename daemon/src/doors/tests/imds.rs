@@ -143,7 +143,7 @@ async fn a_token_of_another_uid_is_no_token() {
     let key = TokenKey::random(&SeededRandom::new(1));
     let foreign = TokenAuthority::new(&key, "boot-a", "127.0.0.1:1690").issue(
         UID + 1,
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         super::super::fake::START.boot,
     );
     let taken = rig

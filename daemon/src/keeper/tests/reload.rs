@@ -3,8 +3,8 @@
 use rolecall::api::{Code, RoleState};
 
 use crate::issue::Class;
+use crate::keeper::NoSession;
 use crate::keeper::testing::{HOUR, World, call, failure, role, role_of, unusable};
-use crate::keeper::{NoSession, Obtain};
 use crate::recipe::SessionName;
 
 #[tokio::test]
@@ -40,10 +40,6 @@ async fn a_reload_keeps_what_is_unchanged_and_ends_what_is_gone() {
     );
     assert_eq!(world.read("dev").as_deref(), Some("ASIA1"));
     assert!(world.keepers.role("old").is_none() && world.keepers.role_by_slug("old").is_none());
-    assert!(matches!(
-        world.keepers.obtain("old", HOUR).await,
-        Err(Obtain::UnknownRole)
-    ));
     world.pass(3600).await;
     assert!(matches!(old.wait(HOUR).await, Err(NoSession::NotReady(_))));
 
@@ -59,31 +55,26 @@ async fn who_waits_while_a_reload_changes_the_role_gets_the_new_one() {
     let world = World::new();
     world.apply(vec![role("dev", &["dev"])]);
     *world.files.next.lock().unwrap() = Some(vec![role("dev", &["moved"])]);
-    let (entry, served) = world.keepers.obtain("dev", HOUR).await.ok().unwrap();
+    let served = world
+        .keepers
+        .role("dev")
+        .unwrap()
+        .wait(HOUR)
+        .await
+        .ok()
+        .unwrap();
     assert!(served.session.origin.role_arn.ends_with("role/moved"));
+    let entry = world.keepers.role("dev").unwrap();
     assert_eq!(entry.status(world.now()).recipe, "base → moved 1h");
     assert_eq!(world.aws.calls(), 1, "the old recipe was not used");
-}
-
-#[tokio::test]
-async fn an_unknown_role_is_looked_for_in_changed_files() {
-    let world = World::new();
-    world.apply(vec![role("dev", &["dev"])]);
-    *world.files.next.lock().unwrap() = Some(vec![role("fresh", &["fresh"])]);
-    assert!(world.keepers.obtain("fresh", HOUR).await.is_ok());
-    assert!(matches!(
-        world.keepers.obtain("dev", HOUR).await,
-        Err(Obtain::UnknownRole)
-    ));
 }
 
 #[tokio::test]
 async fn an_unusable_role_says_why() {
     let world = World::new();
     world.apply(vec![unusable("bad")]);
-    let Err(Obtain::NoSession(entry, answer)) = world.keepers.obtain("bad", HOUR).await else {
-        panic!("it has no recipe");
-    };
+    let entry = world.keepers.role("bad").unwrap();
+    let answer = entry.wait(HOUR).await.err().expect("it has no recipe");
     assert_eq!(answer.problem().message, "no source_profile");
     assert_eq!(entry.state(world.now()), RoleState::Unusable);
     assert_eq!(entry.status(world.now()).notes, ["no source_profile"]);

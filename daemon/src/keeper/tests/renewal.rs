@@ -17,12 +17,12 @@ async fn ten_thousand_cold_callers_make_one_call() {
     world.aws.hold();
     let callers: Vec<_> = (0..10_000)
         .map(|_| {
-            let keepers = world.keepers.clone();
+            let entry = world.keepers.role("dev").unwrap();
             tokio::spawn(async move {
-                let result = keepers.obtain("dev", Duration::from_secs(55)).await;
+                let result = entry.wait(Duration::from_secs(55)).await;
                 result
                     .ok()
-                    .map(|(_, served)| served.session.access_key_id.clone())
+                    .map(|served| served.session.access_key_id.clone())
             })
         })
         .collect();
@@ -41,8 +41,8 @@ async fn a_caller_who_waits_too_long_or_goes_away_does_not_stop_the_attempt() {
     let world = World::new();
     world.apply(vec![role("dev", &["dev"])]);
     world.aws.hold();
-    let keepers = world.keepers.clone();
-    let gone = tokio::spawn(async move { keepers.obtain("dev", HOUR).await.is_ok() });
+    let entry = world.keepers.role("dev").unwrap();
+    let gone = tokio::spawn(async move { entry.wait(HOUR).await.is_ok() });
     world.settle().await;
     gone.abort();
     let waiting = tokio::spawn({

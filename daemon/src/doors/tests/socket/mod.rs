@@ -1,10 +1,11 @@
+mod leases;
+mod ledger;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use rolecall::api::{Code, LeaseGrant, Problem, ReloadReport, RoleStatus, Status};
+use rolecall::api::{Code, Problem, ReloadReport, RoleStatus, Status};
 use tokio::sync::watch;
 
 use super::super::fake::{FakeRole, START, Taken, UID, World, ask, head, problem, unix_visitor};
@@ -14,7 +15,7 @@ use super::super::socket::{Socket, Tools};
 use super::super::visitor::Visitor;
 use crate::clock::Clock;
 use crate::keeper::NoSession;
-use crate::ledger::{Event, Record};
+use crate::ledger::Event;
 
 struct Rig {
     world: World,
@@ -108,6 +109,24 @@ async fn a_cold_role_is_waited_for_as_long_as_the_request_says() {
     assert_eq!(rig.get("/v1/credentials/dev").await.status, 503);
     let asked = rig.world.dev.asked_to_wait.lock().unwrap().clone();
     assert_eq!(asked, [51, 55, 0].map(Duration::from_secs));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_a_reload_replaced_meanwhile_is_asked_anew() {
+    let rig = Rig::new().await;
+    *rig.world.dev.held.lock().unwrap() = None;
+    *rig.world.dev.waits.lock().unwrap() = Ok(Duration::from_secs(30));
+    let successor = FakeRole::new("dev", None);
+    *successor.waits.lock().unwrap() = Ok(Duration::ZERO);
+    let reload = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        rig.world.roles.add(&successor);
+        rig.world.clock.advance(Duration::from_secs(4));
+    };
+    let (taken, ()) = tokio::join!(rig.get("/v1/credentials/dev?wait=10"), reload);
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    let asked = successor.asked_to_wait.lock().unwrap().clone();
+    assert_eq!(asked, [Duration::from_secs(6)]);
 }
 
 #[tokio::test]
@@ -257,162 +276,17 @@ async fn reload_check_and_setup_are_the_daemon_s_business() {
 }
 
 #[tokio::test]
-async fn a_lease_is_granted_with_what_its_command_needs() {
-    let rig = Rig::new().await;
-    let asked = r#"{"role":"dev","scope":{"kind":"process","pid":42},"region":"us-east-1"}"#;
-    let taken = rig.ask("POST", "/v1/leases", asked).await;
-    assert_eq!(taken.status, 201, "{}", taken.body);
-    let grant: LeaseGrant = serde_json::from_str(&taken.body).unwrap();
-    let variable = |name: &str| {
-        let mut found = grant.set.iter().filter(|(set, _)| set == name);
-        let value = found.next().map(|(_, value)| value.to_string());
-        assert!(found.next().is_none(), "{name} is set twice");
-        value.unwrap_or_else(|| panic!("{name} is not set"))
-    };
-    assert_eq!(
-        variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-        "http://127.0.0.1:49152/role/dev"
-    );
-    let token_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    let token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    assert_eq!(std::fs::read_to_string(token_file).unwrap(), token);
-    assert_eq!(variable("AWS_REGION"), "eu-central-1");
-    assert_eq!(variable("AWS_DEFAULT_REGION"), "eu-central-1");
-    assert_eq!(variable("AWS_EC2_METADATA_V1_DISABLED"), "true");
-    let config = std::fs::read_to_string(variable("AWS_CONFIG_FILE")).unwrap();
-    assert_eq!(config, "[default]\n# dev\n");
-    assert!(std::fs::exists(variable("AWS_SHARED_CREDENTIALS_FILE")).unwrap());
-    for name in [
-        "AWS_PROFILE",
-        "AWS_ROLE_ARN",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    ] {
-        assert!(grant.unset.iter().any(|unset| unset == name));
-    }
-    assert!(
-        grant
-            .unset
-            .iter()
-            .all(|name| grant.set.iter().all(|(set, _)| set != name))
-    );
-
-    let leases = rig.get("/v1/leases").await.json();
-    assert_eq!(leases[0]["id"], grant.id.as_str());
-    assert!(!leases.to_string().contains(&token));
-    let end = rig
-        .ask("DELETE", &format!("/v1/leases/{}", grant.id), "")
-        .await;
-    assert_eq!((end.status, end.body.as_str()), (204, ""));
-    assert_eq!(rig.get("/v1/leases").await.body, "[]");
-}
-
-#[tokio::test]
-async fn a_lease_is_refused_where_its_command_could_not_work() {
-    let rig = Rig::new().await;
-    let lease =
-        |role: &str, scope: &str| format!(r#"{{"role":"{role}","scope":{scope},"wait":2}}"#);
-    let own = r#"{"kind":"process","pid":42}"#;
-    for (body, status, code) in [
-        (
-            lease("dev", r#"{"kind":"process","pid":60}"#),
-            403,
-            Code::Refused,
-        ),
-        (
-            lease("dev", r#"{"kind":"session","leader":60}"#),
-            403,
-            Code::Refused,
-        ),
-        (lease("dev", r#"{"kind":"cgroup"}"#), 400, Code::BadRequest),
-        (lease("none", own), 404, Code::UnknownRole),
-    ] {
-        let (found, problem) = rig.problem("POST", "/v1/leases", &body).await;
-        assert_eq!((found, problem.code), (status, code), "{body}");
-    }
-    rig.world
-        .dev
-        .fail(NoSession::AwsDenied(problem(Code::AwsDenied)));
-    let (status, denied) = rig.problem("POST", "/v1/leases", &lease("dev", own)).await;
-    assert_eq!((status, denied.code), (502, Code::AwsDenied));
-    let asked = rig.world.dev.asked_to_wait.lock().unwrap().clone();
-    assert_eq!(asked, [Duration::from_secs(2)]);
-    assert_eq!(rig.get("/v1/leases").await.body, "[]");
-}
-
-#[tokio::test]
-async fn the_ledger_is_read_and_waited_for() {
-    let rig = Rig::new().await;
-    assert_eq!(rig.get("/v1/ledger").await.body, r#"{"records":[]}"#);
-    rig.get("/v1/credentials/dev").await;
-    let read = rig.get("/v1/ledger?count=10").await.json();
-    assert_eq!(read["records"][0]["event"], "serve");
-
-    let witness = rig.world.witness.clone();
-    let waiting = rig.get("/v1/ledger?after=1&wait=30");
-    let write = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        super::super::needs::Witness::note(
-            &*witness,
-            Record {
-                event: Event::Reload,
-                ..Record::default()
-            },
-        );
-    };
-    let (read, ()) = tokio::join!(waiting, write);
-    assert_eq!(read.json()["records"][0]["event"], "reload");
-
-    let stopped = rig.get("/v1/ledger?after=2&wait=30");
-    let stop = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        rig.drain.send_replace(true);
-    };
-    let (read, ()) = tokio::join!(stopped, stop);
-    assert_eq!(read.body, r#"{"records":[]}"#);
-}
-
-#[tokio::test]
-async fn events_are_records_as_they_are_written_until_the_daemon_stops() {
-    let rig = Rig::new().await;
-    let head = head("GET", "/v1/events", &[]);
-    let response = rig.door.answer(&rig.visitor, &head, Bytes::new()).await;
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let mut body = response.into_body();
-    rig.get("/v1/credentials/dev").await;
-    let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    let event = String::from_utf8(frame.to_vec()).unwrap();
-    assert!(
-        event.starts_with("event: record\ndata: {\"event\":\"serve\""),
-        "{event}"
-    );
-    assert!(event.ends_with("}\n\n"));
-    rig.drain.send_replace(true);
-    assert!(body.frame().await.is_none());
-}
-
-#[tokio::test]
-async fn a_reader_of_events_that_is_too_slow_is_told_what_it_missed() {
-    let rig = Rig::new().await;
-    let head = head("GET", "/v1/events", &[]);
-    let response = rig.door.answer(&rig.visitor, &head, Bytes::new()).await;
-    for _ in 0..50 {
-        let record = Record::default();
-        super::super::needs::Witness::note(&*rig.world.witness, record);
-    }
-    let mut body = response.into_body();
-    let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(&frame[..], b"event: gap\ndata: 46\n\n");
-}
-
-#[tokio::test]
 async fn metrics_are_prometheus_text() {
     let rig = Rig::new().await;
     rig.world
         .metrics
         .refused(rolecall::api::Door::Imds, "guard");
     let line = r#"{"v":1,"event":"issued","role":"dev,prod"}"#;
-    rig.world.metrics.recorded(line);
-    rig.world.metrics.recorded("not json");
+    let (news, receiver) = tokio::sync::broadcast::channel(4);
+    news.send(line.into()).unwrap();
+    news.send("not json".into()).unwrap();
+    drop(news);
+    rig.world.metrics.clone().follow(receiver).await;
     let taken = rig.get("/v1/metrics").await;
     for line in [
         r#"rolecall_refusals_total{door="imds",rule="guard"} 1"#,

@@ -1,0 +1,112 @@
+//! How long connections live.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::super::super::fake::UID;
+use super::super::super::patience::Patience;
+use super::{PUT, Rig, get, one, rest, status};
+
+const SHORT: Patience = Patience {
+    head: Duration::from_millis(200),
+    idle: Duration::from_millis(600),
+};
+
+#[tokio::test]
+async fn slow_heads_and_idle_connections_are_closed_in_their_time() {
+    let rig = Rig::with(SHORT, 1024, Some(UID)).await;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures the server's timers from outside"
+    )]
+    let since = tokio::time::Instant::now();
+
+    let mut silent = rig.connect().await;
+    let mut slow = rig.connect().await;
+    slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let trickle = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if slow.write_all(b"A: b\r\n").await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut second_head = rig.connect().await;
+    second_head.write_all(&get("/", "")).await.unwrap();
+    one(&mut second_head).await;
+    second_head.write_all(b"GET / HT").await.unwrap();
+    let mut idle = rig.connect().await;
+    idle.write_all(&get("/", "")).await.unwrap();
+    one(&mut idle).await;
+
+    assert_eq!(rest(&mut silent).await, "");
+    assert_eq!(rest(&mut second_head).await, "");
+    trickle.await.unwrap();
+    assert!(
+        since.elapsed() < Duration::from_millis(590),
+        "{:?}",
+        since.elapsed()
+    );
+    idle.write_all(&get("/", "")).await.unwrap();
+    assert_eq!(status(&one(&mut idle).await), "401");
+    assert_eq!(rest(&mut idle).await, "");
+    assert!(since.elapsed() >= Duration::from_millis(600));
+}
+
+#[tokio::test]
+async fn when_full_the_longest_idle_connection_makes_room() {
+    let rig = Rig::with(Patience::default(), 3, Some(UID)).await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        let mut stream = rig.connect().await;
+        stream.write_all(&get("/", "")).await.unwrap();
+        one(&mut stream).await;
+        idle.push(stream);
+    }
+    let mut fourth = rig.connect().await;
+    fourth.write_all(&get("/", "")).await.unwrap();
+    assert_eq!(status(&one(&mut fourth).await), "401");
+    assert_eq!(rest(&mut idle[0]).await, "");
+    idle[1].write_all(&get("/", "")).await.unwrap();
+    assert_eq!(status(&one(&mut idle[1]).await), "401");
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_others_waiting() {
+    let rig = Rig::new().await;
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        let mut stream = rig.connect().await;
+        stream.write_all(b"GET / HT").await.unwrap();
+        idle.push(stream);
+    }
+    let request = get("/", "Connection: close\r\n");
+    let answer = tokio::time::timeout(Duration::from_secs(1), rig.exchange(&request));
+    assert_eq!(status(&answer.await.unwrap()), "401");
+}
+
+#[tokio::test]
+async fn draining_finishes_answers_in_flight_and_closes_the_idle() {
+    let rig = Rig::new().await;
+    *rig.world.dev.held.lock().unwrap() = None;
+    *rig.world.dev.waits.lock().unwrap() = Ok(Duration::from_millis(300));
+    let mut idle = rig.connect().await;
+    idle.write_all(PUT).await.unwrap();
+    let token = one(&mut idle).await;
+    let token = token.rsplit("\r\n").next().unwrap();
+    let header = format!("X-aws-ec2-metadata-token: {token}\r\n");
+    let mut waiting = rig.connect().await;
+    let listing = get("/latest/meta-data/iam/security-credentials/", &header);
+    waiting.write_all(&listing).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    rig.drain.send_replace(true);
+    assert_eq!(rest(&mut idle).await, "");
+    let answer = rest(&mut waiting).await;
+    assert!(answer.ends_with("\r\n\r\ndev"), "{answer}");
+    rig.task.await.unwrap();
+    assert!(TcpStream::connect(rig.address).await.is_err());
+}

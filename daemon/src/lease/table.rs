@@ -1,0 +1,77 @@
+//! One lease, and the table of all: replaced whole, so that a reader needs no lock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rolecall::api::LeaseStatus;
+
+use super::Pin;
+use super::scope::Scope;
+use super::token::TokenHash;
+use crate::clock::Timestamp;
+
+/// One lease.
+#[expect(missing_debug_implementations, reason = "holds a standing reader")]
+pub struct Lease {
+    pub(super) id: String,
+    pub(super) role: String,
+    pub(super) slug: String,
+    pub(super) scope: Scope,
+    pub(super) created: Timestamp,
+    pub(super) reason: Option<String>,
+    pub(super) token: TokenHash,
+    pub(super) pin: Mutex<Option<Pin>>,
+}
+
+impl Lease {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its role's name.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Who it is bound to.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    pub(super) fn pin(&self, pin: Option<Pin>) {
+        *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = pin;
+    }
+
+    pub(super) fn status(&self) -> LeaseStatus {
+        LeaseStatus {
+            id: self.id.clone(),
+            role: self.role.clone(),
+            scope: self.scope.to_string(),
+            created: self.created.to_string(),
+            ends: None,
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Table {
+    pub(super) by_token: HashMap<TokenHash, Arc<Lease>>,
+    pub(super) by_id: BTreeMap<String, Arc<Lease>>,
+}
+
+impl Table {
+    pub(super) fn with(&self, lease: &Arc<Lease>) -> Self {
+        let mut table = self.clone();
+        table.by_token.insert(lease.token, Arc::clone(lease));
+        table.by_id.insert(lease.id.clone(), Arc::clone(lease));
+        table
+    }
+
+    pub(super) fn without(&self, id: &str) -> Option<(Self, Arc<Lease>)> {
+        let mut table = self.clone();
+        let lease = table.by_id.remove(id)?;
+        table.by_token.remove(&lease.token);
+        Some((table, lease))
+    }
+}
