@@ -176,13 +176,17 @@ fn wait(seconds: u64) -> Duration {
     Duration::from_secs(seconds.min(MAX_WAIT_SECONDS))
 }
 
-/// The role of that name, reading changed configuration files if it is not known (DESIGN rule 12).
+/// The role of that name, reading changed configuration files if it is not known (DESIGN rule 12). While
+/// the files cannot be loaded, nobody knows which roles there are: then that is the answer.
 async fn find(tools: &Tools, name: &str) -> Result<Arc<dyn RoleInForce>, Problem> {
     if let Some(role) = tools.roles.role(name) {
         return Ok(role);
     }
     tools.control.freshen().await;
     tools.roles.role(name).ok_or_else(|| {
+        if let Some(problem) = problem::not_loadable(name, &tools.control.config_status()) {
+            return problem;
+        }
         let roles = tools.roles.roles();
         problem::unknown_role(name, roles.iter().map(|role| role.role().name.as_str()))
     })

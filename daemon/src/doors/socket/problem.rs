@@ -1,7 +1,7 @@
 //! Answers that are no success.
 
 use http::StatusCode;
-use rolecall::api::{Code, Problem};
+use rolecall::api::{Code, ConfigStatus, Problem, Severity};
 
 use super::super::answer::Response;
 use super::json;
@@ -54,6 +54,35 @@ pub(super) fn unknown_role<'a>(name: &str, known: impl Iterator<Item = &'a str>)
     }
 }
 
+/// Why the files as they are now cannot be asked about `name`; None if they are in force.
+pub(super) fn not_loadable(name: &str, status: &ConfigStatus) -> Option<Problem> {
+    if status.current {
+        return None;
+    }
+    let error = status
+        .problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error)?;
+    let place = match (&error.file, error.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}"),
+        (file, _) => file.clone().unwrap_or_default(),
+    };
+    let parts = [place.as_str(), error.key.as_deref().unwrap_or_default(), &error.message];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Some(Problem {
+        code: Code::Unusable,
+        message: format!(
+            "`{}` may be in a configuration that cannot be loaded: {}",
+            name.escape_debug(),
+            parts.join(": ")
+        ),
+        hint: Some(match &error.hint {
+            Some(hint) => hint.clone(),
+            None => "`rolecall config check` shows everything that is wrong".to_owned(),
+        }),
+    })
+}
+
 /// The known name with the fewest edits to `name`, if they are few: at most a third of its length.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.chars().count() / 3).max(1);
@@ -89,6 +118,8 @@ fn edits(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use rolecall::api::ConfigProblem;
+
     use super::*;
 
     #[test]
@@ -104,6 +135,29 @@ mod tests {
         ] {
             assert_eq!(nearest(asked, known.into_iter()), meant, "{asked}");
         }
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_loaded_is_named_with_its_place() {
+        let mut status = ConfigStatus {
+            files: vec!["/c.toml".to_owned()],
+            loaded: "2026-01-01T00:00:00Z".to_owned(),
+            current: true,
+            problems: vec![ConfigProblem {
+                severity: Severity::Error,
+                file: Some("/c.toml".to_owned()),
+                line: Some(3),
+                key: Some("idle_afer".to_owned()),
+                role: None,
+                message: "no such key".to_owned(),
+                hint: None,
+            }],
+        };
+        assert_eq!(not_loadable("dev", &status), None);
+        status.current = false;
+        let problem = not_loadable("dev", &status).unwrap();
+        assert_eq!(problem.code, Code::Unusable);
+        assert!(problem.message.ends_with("/c.toml:3: idle_afer: no such key"));
     }
 
     #[test]
