@@ -149,18 +149,21 @@ impl Listeners {
 
     fn bind(&self, listener: &ImdsListener) -> std::io::Result<Running> {
         let parts = &self.parts;
-        let address = listener.listen.to_string();
         let handler = Imds::new(
             listener.role.clone(),
             Arc::new(parts.keepers.clone()) as Arc<dyn Roles>,
-            TokenAuthority::new(&parts.key, &parts.boot_id, &address),
+            TokenAuthority::new(
+                &parts.key,
+                &parts.boot_id,
+                &Imds::listener_name(listener.listen),
+            ),
             Arc::clone(&parts.records),
             Arc::clone(&parts.clock),
         );
         let bound = Listener::Tcp(TcpListener::from_std(bind::imds(listener.listen)?)?);
         let server = Server::new(bound, Arc::new(handler), Arc::clone(&parts.common))?;
         let (drain, draining) = watch::channel(false);
-        tracing::info!(role = %listener.role, %address, "imds door open");
+        tracing::info!(role = %listener.role, address = %listener.listen, "imds door open");
         Ok(Running {
             drain,
             task: tokio::spawn(server.run(draining, DRAIN)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall::api::{Door, DoorStatus};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::configuration::{Configuration, Targets};
 use super::control::Daemon;
@@ -151,8 +151,12 @@ async fn serve(
     let roles: Arc<dyn Roles> = Arc::new(keepers.clone());
 
     let metrics = Metrics::new(started);
-    tokio::spawn(count(ledger.subscribe(), Arc::clone(&metrics)));
-    let (records, lookups) = Records::new(Arc::new(ledger.clone()), Arc::new(Kernel));
+    tokio::spawn(Arc::clone(&metrics).follow(ledger.subscribe()));
+    let (records, lookups) = Records::new(
+        Arc::new(ledger.clone()),
+        Arc::new(Kernel),
+        Arc::clone(&metrics),
+    );
     tokio::spawn(lookups);
     let (admit, admittance) = watch::channel(Admittance { uid, root: false });
     let common = Arc::new(Common {
@@ -174,7 +178,7 @@ async fn serve(
         },
         pin: {
             let keepers = keepers.clone();
-            Arc::new(move |role| Some(Box::new(keepers.pin(role)) as crate::lease::Pin))
+            Arc::new(move |role| Box::new(keepers.pin(role)) as crate::lease::Pin)
         },
         boot_id: boot_id.clone(),
         state_directory: paths.state.clone(),
@@ -183,8 +187,13 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let key = TokenKey::load(&paths.runtime.join("imds-token.key"), &*random)
-        .map_err(doing("the IMDS token key cannot be kept"))?;
+    let key =
+        TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
+            tracing::warn!(
+                "the IMDS token key cannot be kept, so tokens end with this process: {error}"
+            );
+            TokenKey::random(&*random)
+        });
     let listeners = (!options.once).then(|| {
         Listeners::new(Parts {
             keepers: keepers.clone(),
@@ -219,7 +228,6 @@ async fn serve(
         listeners.apply(&first).await;
         tokio::spawn(follow(Arc::clone(listeners), changes));
     }
-    leases.pin_again();
 
     let (drain, draining) = watch::channel(false);
     let mut doors = vec![DoorStatus {
@@ -389,16 +397,5 @@ async fn follow(listeners: Arc<Listeners>, mut changes: watch::Receiver<Vec<Imds
     while changes.changed().await.is_ok() {
         let wanted = changes.borrow_and_update().clone();
         listeners.apply(&wanted).await;
-    }
-}
-
-/// Counts ledger records for the metrics.
-async fn count(mut lines: broadcast::Receiver<Arc<str>>, metrics: Arc<Metrics>) {
-    loop {
-        match lines.recv().await {
-            Ok(line) => metrics.recorded(&line),
-            Err(broadcast::error::RecvError::Lagged(_)) => {}
-            Err(broadcast::error::RecvError::Closed) => return,
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rolecall::api::{ConsumerStatus, Door};
 
 use crate::clock::Timestamp;
-use crate::peer::{Consumer, Process};
+use crate::peer::Consumer;
 
 /// How many distinct consumers are kept for each role.
 const KEPT: usize = 8;
@@ -27,7 +27,7 @@ impl Readers {
     /// `consumer` read `role` through `door`.
     pub fn read(&self, role: &str, consumer: &Consumer, door: Door, at: Timestamp) {
         let reader = Reader {
-            name: short_name(consumer),
+            name: consumer.name(),
             pid: consumer.process.as_ref().map(|process| process.pid),
             door,
             at,
@@ -59,30 +59,10 @@ impl Readers {
     }
 }
 
-/// The script's or the executable's file name, or `uid 1000` if no more is known.
-pub fn short_name(consumer: &Consumer) -> String {
-    consumer
-        .process
-        .as_ref()
-        .and_then(process_name)
-        .unwrap_or_else(|| format!("uid {}", consumer.uid))
-}
-
-/// The script's file name, or the executable's, or `argv[0]`'s.
-pub fn process_name(process: &Process) -> Option<String> {
-    let file_name = |path: &std::path::Path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let of_text = |text: &Option<String>| text.as_deref().and_then(|text| file_name(text.as_ref()));
-    of_text(&process.script)
-        .or_else(|| process.exe.as_deref().and_then(file_name))
-        .or_else(|| of_text(&process.argv0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Process;
 
     fn process(pid: u32, exe: &str, script: Option<&str>) -> Consumer {
         Consumer {
@@ -94,21 +74,6 @@ mod tests {
                 ..Process::default()
             }),
         }
-    }
-
-    #[test]
-    fn names_are_what_a_person_would_call_the_program() {
-        let unknown = Consumer {
-            uid: 1000,
-            process: None,
-        };
-        assert_eq!(short_name(&unknown), "uid 1000");
-        assert_eq!(
-            short_name(&process(1, "/usr/bin/terraform", None)),
-            "terraform"
-        );
-        let script = process(1, "/usr/bin/python3", Some("bin/deploy.py"));
-        assert_eq!(short_name(&script), "deploy.py");
     }
 
     #[test]

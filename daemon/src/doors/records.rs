@@ -114,7 +114,7 @@ impl Records {
             self.readers
                 .read(role, &consumer, first.visitor.door, first.at);
         }
-        let key = consumer_key(&consumer);
+        let key = consumer.key();
         if self
             .witness
             .first_serve(&first.access_key_id, &key, first.end)
@@ -178,14 +178,6 @@ async fn find(whois: &Arc<dyn WhoIs>, visitor: &Visitor) {
         uid: owner.uid,
         process,
     });
-}
-
-/// One process for as long as it lives; a uid where no more is known.
-fn consumer_key(consumer: &Consumer) -> String {
-    match &consumer.process {
-        Some(process) => format!("{}:{}", process.pid, process.start_time),
-        None => format!("uid:{}", consumer.uid),
-    }
 }
 
 fn serve_record(visitor: &Visitor, role: &Role, served: &Served, lease: Option<&str>) -> Record {

@@ -153,25 +153,11 @@ impl Entry {
     }
 
     /// The session, waiting at most `limit` for AWS (which this call itself may ask). The attempt goes on when
-    /// the caller goes away. A role that a reload changes while somebody waits is looked up anew, once.
+    /// the caller goes away. When a reload retires this entry meanwhile the answer is `NotReady` at once: the
+    /// doors look the role up anew.
     pub async fn wait(&self, limit: Duration) -> Result<Arc<Served>, NoSession> {
         let deadline = self.clock.now().plus(limit);
-        match self.wait_until(deadline).await {
-            Err(Waited::Retired) => {
-                let table = self
-                    .registry
-                    .upgrade()
-                    .map(|registry| registry.table.load_full());
-                let successor =
-                    table.and_then(|table| table.by_name.get(self.role.name.as_str()).cloned());
-                match successor {
-                    Some(entry) => entry.wait_until(deadline).await,
-                    None => Err(Waited::Retired),
-                }
-            }
-            waited => waited,
-        }
-        .map_err(answer)
+        self.wait_until(deadline).await.map_err(answer)
     }
 
     async fn wait_until(&self, deadline: Now) -> Result<Arc<Served>, Waited> {

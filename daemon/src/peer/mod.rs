@@ -72,7 +72,7 @@ pub struct Process {
 
 impl Process {
     /// What a person would call it: the script's file name, else the executable's, else `argv[0]`.
-    fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> Option<&str> {
         let script = self.script.as_deref().map(|script| {
             // A module (`-m pytest`) or class is its own name.
             let file = Path::new(script).file_name();

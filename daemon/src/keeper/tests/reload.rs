@@ -51,7 +51,7 @@ async fn a_reload_keeps_what_is_unchanged_and_ends_what_is_gone() {
 }
 
 #[tokio::test]
-async fn who_waits_while_a_reload_changes_the_role_gets_the_new_one() {
+async fn who_waits_while_a_reload_changes_the_role_is_told_at_once() {
     let world = World::new();
     world.apply(vec![role("dev", &["dev"])]);
     *world.files.next.lock().unwrap() = Some(vec![role("dev", &["moved"])]);
