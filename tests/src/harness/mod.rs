@@ -2,6 +2,7 @@
 
 mod binaries;
 mod daemon;
+mod doors;
 mod http;
 mod process;
 pub mod profiles;
@@ -10,11 +11,12 @@ mod user;
 mod wait;
 mod world;
 
+pub use doors::{Imds, Lease};
 pub use http::{Answer, Connection, Endpoint, Request};
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
 pub use user::{User, is_root};
-pub use wait::{Deadline, PATIENCE, eventually, until};
+pub use wait::{Deadline, PATIENCE, eventually, timed, until};
 pub use world::World;
 
 /// A TCP port of 127.0.0.1 that is free just now, for a listener that must be told one.

@@ -1,6 +1,6 @@
 //! Programs that are run to their end, and programs that go on beside the test.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -194,6 +194,16 @@ impl Running {
             .wait_timeout_while(so_far, PATIENCE, |lines| lines.len() < wanted)
             .unwrap_or_else(PoisonError::into_inner);
         assert!(!waited.timed_out(), "no more lines than {so_far:#?}");
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    /// When it does not read any more.
+    #[track_caller]
+    pub fn tell(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it is open until the end");
+        writeln!(stdin, "{line}").expect("it reads");
     }
 
     /// Closes its standard input, and waits for its end.

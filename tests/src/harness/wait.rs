@@ -31,6 +31,17 @@ impl Deadline {
     }
 }
 
+/// Does `work`, and tells how long it took.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' own time, not the daemon's"
+)]
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let began = Instant::now();
+    let result = work();
+    (result, began.elapsed())
+}
+
 /// Asks again and again, with pauses from 1 to 20 ms, until there is an answer or `time` is over.
 pub fn until<T>(time: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Deadline::after(time);
