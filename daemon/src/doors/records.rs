@@ -114,7 +114,7 @@ impl Records {
             self.readers
                 .read(role, &consumer, first.visitor.door, first.at);
         }
-        let key = consumer.key();
+        let key = first.visitor.key(&consumer);
         if self
             .witness
             .first_serve(&first.access_key_id, &key, first.end)
