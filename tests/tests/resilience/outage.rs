@@ -64,7 +64,10 @@ impl Doors {
             (before >= end).then_some(())
         });
         assert!(over.is_some(), "no end of the session at {end}");
-        assert!(self.world.aws.count("AssumeRole") > 1, "no renewal was tried");
+        assert!(
+            self.world.aws.count("AssumeRole") > 1,
+            "no renewal was tried"
+        );
     }
 
     /// The doors that are no socket, without a session to give.
@@ -75,7 +78,11 @@ impl Doors {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let body: Value = answer.json();
         assert!(codes.iter().any(|code| body["code"] == *code), "{body}");
-        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
         for answer in [self.imds.listing(), self.imds.document("dev")] {
             assert_eq!((answer.status, answer.text().as_str()), (503, ""));
         }
@@ -87,7 +94,10 @@ impl Doors {
         self.world.aws.heal();
         let again = until(Duration::from_secs(75), || {
             let answers = self.read();
-            answers.iter().all(|answer| answer.status == 200).then_some(answers)
+            answers
+                .iter()
+                .all(|answer| answer.status == 200)
+                .then_some(answers)
         });
         let again = again.unwrap_or_else(|| panic!("not served again\n{}", self.world.log()));
         for answer in &again {
@@ -141,10 +151,12 @@ fn aws_hangs() {
     assert!((850..1800).contains(&took.as_millis()), "{took:?}");
 
     for (wait, most) in [(0, 900), (2, 3500)] {
-        let (answer, took) =
-            timed(|| doors.world.get(&format!("/v1/credentials/dev?wait={wait}")));
+        let (answer, took) = timed(|| doors.world.get(&format!("/v1/credentials/dev?wait={wait}")));
         let body: Value = answer.json();
-        assert_eq!((answer.status, &body["code"]), (503, &Value::from("not_ready")));
+        assert_eq!(
+            (answer.status, &body["code"]),
+            (503, &Value::from("not_ready"))
+        );
         let range = wait * 1000..most;
         assert!(range.contains(&took.as_millis()), "wait={wait}: {took:?}");
     }
