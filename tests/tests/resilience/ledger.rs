@@ -1,13 +1,16 @@
 //! A ledger that cannot be written (`ledger_on_error`).
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
 
-use rolecall_tests::harness::{World, eventually};
+use rolecall_tests::harness::{World, eventually, is_root};
 use serde_json::Value;
 
 use super::key;
 
-/// A world whose ledger's place is taken by a directory, until [`free`].
+/// A world whose ledger's place is taken by a directory, until [`free`] moves it away.
 fn with_ledger_blocked(on_error: &str) -> World {
     let mut world = World::new();
     world.configure(&format!("ledger_on_error = \"{on_error}\"\n"));
@@ -65,4 +68,77 @@ fn serve_goes_on_and_writes_later_what_it_could_not() {
         .collect();
     assert!(seqs.is_sorted_by(|a, b| a + 1 == *b), "{seqs:?}");
     eventually("health", || ledger_error(&world).is_none().then_some(()));
+}
+
+/// A disk of its own, small and full; gone when dropped.
+struct FullDisk {
+    mounted: PathBuf,
+    filler: PathBuf,
+}
+
+impl FullDisk {
+    /// In the place of the world's state directory. None where nothing can be mounted.
+    fn mount(world: &World) -> Option<Self> {
+        world.write("home/.local/state/rolecall/under-the-disk", "");
+        let mounted = world.state_directory();
+        let (uid, gid) = (world.user().uid, world.user().gid);
+        let options = format!("size=64k,mode=0700,uid={uid},gid={gid}");
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(&mounted);
+        if !is_root() || !mount.status().is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let filler = mounted.join("filler");
+        Some(Self { mounted, filler })
+    }
+
+    fn fill(&self) {
+        let mut file = File::create(&self.filler).expect("room for a name");
+        while file.write_all(&[0; 512]).is_ok() {}
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(&self.filler).expect("it is there");
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        // The daemon may still have files open there.
+        let _ = Command::new("umount")
+            .arg("--lazy")
+            .arg(&self.mounted)
+            .status();
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_no_reader_and_breaks_no_line() {
+    let mut world = World::new();
+    let Some(disk) = FullDisk::mount(&world) else {
+        return;
+    };
+    world.start();
+    key(&world.get("/v1/credentials/dev?wait=20"));
+    disk.fill();
+    // One record fills what is left of the last page; then there is no room.
+    let held = key(&world.get("/v1/credentials/leaf?wait=20"));
+    for _ in 0..8 {
+        world.rolecall(&["reload"]).ok();
+    }
+    eventually("the ledger's trouble", || ledger_error(&world));
+    key(&world.get("/v1/credentials/dev"));
+
+    disk.make_room();
+    world.wait_for_record("what was kept", |record| {
+        record["event"] == "issued" && record["session"]["akid"] == Value::from(held.as_str())
+    });
+    eventually("health", || ledger_error(&world).is_none().then_some(()));
+    let ledger = world.ledger();
+    let seqs: Vec<u64> = ledger.iter().filter_map(|it| it["seq"].as_u64()).collect();
+    assert_eq!(seqs.len(), ledger.len());
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    world.stop();
 }
