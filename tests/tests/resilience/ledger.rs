@@ -133,7 +133,7 @@ fn a_disk_that_fills_up_stops_no_reader_and_breaks_no_line() {
 
     disk.make_room();
     world.wait_for_record("what was kept", |record| {
-        record["event"] == "issued" && record["session"]["akid"] == Value::from(held.as_str())
+        record["event"] == "issued" && record["session"]["akid"] == held.as_str()
     });
     eventually("health", || ledger_error(&world).is_none().then_some(()));
     let ledger = world.ledger();

@@ -48,7 +48,7 @@ impl Doors {
     fn read_to_the_end(&self) {
         let first = self.read();
         let (the_key, end) = (key(&first[0]), expiration(&first[0]));
-        let over = until(Duration::from_secs(60), || {
+        let over = until(Duration::from_mins(1), || {
             let before = Timestamp::now();
             let answers = self.read();
             let after = Timestamp::now();

@@ -98,7 +98,7 @@ fn nothing_in_flight_is_lost() {
             answers.iter().all(busy).then_some(())
         });
         world.signal(Signal::TERM);
-        let (_, took) = timed(|| {
+        let ((), took) = timed(|| {
             for caller in &mut callers {
                 let answer = caller.read(false).expect("an answer for who waits for AWS");
                 let body: Value = answer.json();
