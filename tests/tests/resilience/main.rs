@@ -3,8 +3,12 @@
 //! One program, so that the scenarios wait for their sessions' ends side by side.
 
 mod lapse;
+mod ledger;
 mod outage;
+mod reloading;
 mod restart;
+mod skew;
+mod stopping;
 
 use jiff::Timestamp;
 use rolecall_tests::fake_aws::{Effect, Fault};

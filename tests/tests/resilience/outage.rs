@@ -48,7 +48,7 @@ impl Doors {
     fn read_to_the_end(&self) {
         let first = self.read();
         let (the_key, end) = (key(&first[0]), expiration(&first[0]));
-        let over = until(Duration::from_secs(60), || {
+        let over = until(Duration::from_mins(1), || {
             let before = Timestamp::now();
             let answers = self.read();
             let after = Timestamp::now();
@@ -136,22 +136,23 @@ fn aws_denies() {
     outlive(Fault::error(403, "AccessDenied"), 502, "aws_denied");
 }
 
-/// The times are the promise: what SDKs give the doors (DESIGN rule 8), with room for a busy machine.
+/// The times are the promise: what SDKs give the doors (DESIGN rule 8).
 #[test]
 fn aws_hangs() {
     let doors = Doors::open(12, Fault::new(Effect::Hang));
     doors.read_to_the_end();
 
-    let (answer, took) = timed(|| doors.imds.listing());
+    let (answer, took) = quickest(|| doors.imds.listing());
     assert_eq!((answer.status, answer.text().as_str()), (503, ""));
     assert!((350..1000).contains(&took.as_millis()), "{took:?}");
 
-    let (answer, took) = timed(|| doors.lease.read());
+    let (answer, took) = quickest(|| doors.lease.read());
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert!((850..1800).contains(&took.as_millis()), "{took:?}");
+    assert!((850..1500).contains(&took.as_millis()), "{took:?}");
 
     for (wait, most) in [(0, 900), (2, 3500)] {
-        let (answer, took) = timed(|| doors.world.get(&format!("/v1/credentials/dev?wait={wait}")));
+        let path = format!("/v1/credentials/dev?wait={wait}");
+        let (answer, took) = quickest(|| doors.world.get(&path));
         let body: Value = answer.json();
         assert_eq!(
             (answer.status, &body["code"]),
@@ -161,4 +162,11 @@ fn aws_hangs() {
         assert!(range.contains(&took.as_millis()), "wait={wait}: {took:?}");
     }
     doors.assert_http_doors_say_503(&["not_ready"]);
+}
+
+/// The quickest of three answers, and its time: a busy machine makes some slow, and none quick.
+fn quickest(mut ask: impl FnMut() -> Answer) -> (Answer, Duration) {
+    let answers = [(); 3].map(|()| timed(&mut ask));
+    let quickest = answers.into_iter().min_by_key(|(_, took)| *took);
+    quickest.expect("three")
 }
