@@ -88,10 +88,6 @@ fn line(record: &Value) -> String {
     };
     let style = Style::new().fg_color(Some(color.into()));
     let dim = Style::new().dimmed();
-    let mut out = format!(
-        "{dim}{}{dim:#}  {style}{event:<9}{style:#}",
-        text("/ts_wall").unwrap_or_else(|| "-".to_owned())
-    );
     let words = [text("/code"), text("/rule"), text("/message")];
     let words: Vec<_> = words.into_iter().flatten().collect();
     let mut parts = vec![
@@ -102,6 +98,11 @@ fn line(record: &Value) -> String {
         (!words.is_empty()).then(|| words.join(": ")),
     ];
     parts.retain(Option::is_some);
+    let width = if parts.is_empty() { 0 } else { 9 };
+    let mut out = format!(
+        "{dim}{}{dim:#}  {style}{event:<width$}{style:#}",
+        text("/ts_wall").unwrap_or_else(|| "-".to_owned())
+    );
     for part in parts.into_iter().flatten() {
         let _ = write!(out, "  {part}");
     }
@@ -156,7 +157,7 @@ mod tests {
             plain(&refused),
             "2026-01-01T00:00:00Z  refused    imds  uid 65534  host: a\\u{1b}[2J\\nb\n"
         );
-        assert_eq!(plain(&serde_json::json!({})), "-  ?        \n");
+        assert_eq!(plain(&serde_json::json!({})), "-  ?\n");
     }
 
     #[test]
