@@ -1,7 +1,8 @@
 //! A daemon for one question, where none runs: `rolecalld --once` on a private socket.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -95,9 +96,10 @@ impl Started {
         let failed = |error: io::Error| {
             Failure::caused(format!("cannot start {}", program.display()), &error)
         };
-        // Mode 0700 by itself.
+        // Unlike a temporary file, a temporary directory is as open as the umask lets it be.
         let directory = tempfile::Builder::new()
             .prefix("rolecall-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(failed)?;
         let log = File::create(directory.path().join("log")).map_err(failed)?;

@@ -69,6 +69,19 @@ fn a_private_daemon_answers_and_goes() {
 }
 
 #[test]
+fn its_directory_is_private_whatever_the_umask() {
+    let (server, client) = with_daemon("#!/bin/sh\nls -ld \"${3%/*}\" >&2\nexit 1\n");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "umask 022; exec \"$0\" config check"])
+        .arg(client)
+        .env("ROLECALL_SOCKET", server.socket())
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert!(said.contains(": drwx------ "), "{said}");
+}
+
+#[test]
 fn a_daemon_that_cannot_start_says_why() {
     let (server, client) =
         with_daemon("#!/bin/sh\necho 'first' >&2\necho 'no such file' >&2\nexit 1\n");
