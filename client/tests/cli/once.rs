@@ -36,6 +36,14 @@ fn with_daemon(script: &str) -> (Server, PathBuf) {
     let daemon = server.directory().join("rolecalld");
     write(&daemon, script);
     std::fs::set_permissions(&daemon, PermissionsExt::from_mode(0o755)).unwrap();
+    // Whatever another test forked while the copy was being written holds it open until its own exec.
+    while let Err(error) = std::process::Command::new(&client)
+        .arg("--version")
+        .output()
+    {
+        assert_eq!(error.kind(), std::io::ErrorKind::ExecutableFileBusy);
+        std::thread::yield_now();
+    }
     (server, client)
 }
 

@@ -247,6 +247,25 @@ fn undoing_keeps_what_was_done_since() {
 }
 
 #[test]
+fn a_role_stays_while_its_profile_points_to_it() {
+    let home = Home::new();
+    home.run(&["--yes"]);
+    let moved = MOVED.replace("/usr/bin/rolecall", "/opt/rolecall");
+    write(&home.config, &moved);
+    let output = home.run(&["--undo", "--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("aws-config was changed since") && text.contains("keeps the roles"),
+        "{text}"
+    );
+    assert_eq!(home.contents(), (moved, Some(TABLE.to_owned())));
+    write(&home.config, MOVED);
+    assert_eq!(home.run(&["--undo", "--yes"]).status.code(), Some(0));
+    assert_eq!(home.contents(), (CONFIG.to_owned(), None));
+}
+
+#[test]
 fn a_failure_half_way_leaves_everything_as_it_was() {
     let home = Home::new();
     // The second file cannot be written where a directory has the name of its copy's place.
