@@ -65,8 +65,7 @@ fn print(records: &[Value], json: bool) -> Result<(), Failure> {
         }
     }
     if json {
-        // JSON escapes control characters by itself.
-        output::print_bytes(text.as_bytes())
+        output::print_bytes(escape::json(&text).as_bytes())
     } else {
         output::print(&text)
     }

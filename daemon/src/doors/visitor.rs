@@ -92,32 +92,6 @@ impl Visitor {
         self.consumer.get_or_init(|| consumer)
     }
 
-    /// What first serves are told apart by: the consumer; where it is unknown the peer's process; where that
-    /// is too (gone before it was looked for), the connection, so that no program hides behind another.
-    pub fn key(&self, consumer: &Consumer) -> String {
-        if consumer.process.is_some() {
-            return consumer.key();
-        }
-        match (&self.peer, self.owner) {
-            (
-                Some(Peer {
-                    process: process @ Some(_),
-                    uid,
-                    ..
-                }),
-                _,
-            ) => {
-                let behind = Consumer {
-                    uid: *uid,
-                    process: process.clone(),
-                };
-                format!("behind {}", behind.key())
-            }
-            (_, Some(owner)) => format!("socket {}", owner.inode),
-            _ => consumer.key(),
-        }
-    }
-
     /// Remembers that `served` was given at `now`: whether it is another session than the last one on
     /// this connection, and whether that is worth noting for `status` (once a second).
     pub fn given(&self, served: &Arc<Served>, now: Now) -> (bool, bool) {
@@ -137,44 +111,6 @@ impl Visitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Process;
-
-    #[test]
-    fn unknown_consumers_are_not_taken_for_one_another() {
-        let admittance = Admittance {
-            uid: 1000,
-            root: false,
-        };
-        let unknown = Consumer {
-            uid: 1000,
-            process: None,
-        };
-        let tcp = |inode| {
-            let owner = TcpOwner {
-                uid: 1000,
-                inode,
-                cgroup_id: None,
-            };
-            Visitor::of_tcp(Door::Imds, Some(owner), admittance).key(&unknown)
-        };
-        assert_ne!(tcp(7), tcp(8));
-        let unix = |pid| {
-            let process = Process {
-                pid,
-                ..Process::default()
-            };
-            let attested = Attestation::Peercred;
-            let peer = Peer {
-                uid: 1000,
-                attested,
-                process: Some(process),
-                cgroup_id: None,
-            };
-            Visitor::of_unix(Some((peer, unknown.clone())), admittance).key(&unknown)
-        };
-        assert_ne!(unix(7), unix(8));
-        assert_eq!(unix(7), unix(7));
-    }
 
     #[test]
     fn only_the_own_uid_and_an_allowed_root_come_in() {

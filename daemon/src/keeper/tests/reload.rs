@@ -8,6 +8,19 @@ use crate::keeper::testing::{HOUR, World, call, failure, role, role_of, unusable
 use crate::recipe::SessionName;
 
 #[tokio::test]
+async fn a_role_called_as_another_is_escaped_wins_whatever_the_order() {
+    let world = World::new();
+    for (plain, escaped) in [("x_a_20b", "a b"), ("x_z_20b", "z b")] {
+        world.apply(vec![role(plain, &["dev"]), role(escaped, &["new"])]);
+        let found = world.keepers.role_by_slug(plain).unwrap();
+        assert_eq!(found.role.name.as_str(), plain);
+        world.apply(vec![role(escaped, &["new"]), role(plain, &["dev"])]);
+        let found = world.keepers.role_by_slug(plain).unwrap();
+        assert_eq!(found.role.name.as_str(), plain);
+    }
+}
+
+#[tokio::test]
 async fn a_reload_keeps_what_is_unchanged_and_ends_what_is_gone() {
     let world = World::new();
     let changes = world.apply(vec![
