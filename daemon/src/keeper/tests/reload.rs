@@ -93,6 +93,25 @@ async fn an_unusable_role_says_why() {
 }
 
 #[tokio::test]
+async fn a_mended_file_is_noticed_by_the_next_who_asks() {
+    let world = World::new();
+    world.apply(vec![unusable("bad"), role("dev", &["dev"])]);
+    let mended = || Some(vec![role("bad", &["bad"]), role("dev", &["dev"])]);
+    *world.files.next.lock().unwrap() = mended();
+    // The doors go on to the entry that takes its place.
+    world.wait("bad").await.unwrap_err();
+    world.wait("bad").await.unwrap();
+
+    world.aws.set_down(Some(failure(Class::Denied)));
+    world.wait("dev").await.unwrap_err();
+    world.aws.set_down(None);
+    world.wait("dev").await.unwrap_err();
+    // The same recipe with other keys.
+    *world.files.next.lock().unwrap() = mended();
+    world.wait("dev").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_pin_follows_its_role_through_a_reload() {
     let world = World::new();
     let pin = world.keepers.pin("dev");
