@@ -4,13 +4,14 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo prepare test bench docs lint release install uninstall
+.PHONY: help demo prepare test bench check-macos docs lint release install uninstall
 
 help:
 	@echo 'make demo      the main job in a minute, without an AWS account'
 	@echo 'make test      everything: fetches what real SDKs need, then runs it in a network namespace of its own'
 	@echo 'make bench     what it costs, as ratios against floors measured in the same run'
 	@echo 'make lint      format and clippy, as CI runs them'
+	@echo 'make check-macos  type-check for macOS, where its target can be had'
 	@echo 'make docs      rewrite the generated parts of the documentation'
 	@echo 'make release   $(TARGET)/release/rolecalld and rolecall (static)'
 	@echo 'make install   into PREFIX ($(PREFIX))'
@@ -32,6 +33,9 @@ bench: release
 lint:
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+check-macos:
+	@tests/check-macos
 
 docs:
 	@$(CARGO) build --quiet --locked -p rolecall -p rolecalld -p rolecall-tests --bins

@@ -65,8 +65,7 @@ fn print(records: &[Value], json: bool) -> Result<(), Failure> {
         }
     }
     if json {
-        // JSON escapes control characters by itself.
-        output::print_bytes(text.as_bytes())
+        output::print_bytes(escape::json(&text).as_bytes())
     } else {
         output::print(&text)
     }
@@ -88,10 +87,6 @@ fn line(record: &Value) -> String {
     };
     let style = Style::new().fg_color(Some(color.into()));
     let dim = Style::new().dimmed();
-    let mut out = format!(
-        "{dim}{}{dim:#}  {style}{event:<9}{style:#}",
-        text("/ts_wall").unwrap_or_else(|| "-".to_owned())
-    );
     let words = [text("/code"), text("/rule"), text("/message")];
     let words: Vec<_> = words.into_iter().flatten().collect();
     let mut parts = vec![
@@ -102,6 +97,11 @@ fn line(record: &Value) -> String {
         (!words.is_empty()).then(|| words.join(": ")),
     ];
     parts.retain(Option::is_some);
+    let width = if parts.is_empty() { 0 } else { 9 };
+    let mut out = format!(
+        "{dim}{}{dim:#}  {style}{event:<width$}{style:#}",
+        text("/ts_wall").unwrap_or_else(|| "-".to_owned())
+    );
     for part in parts.into_iter().flatten() {
         let _ = write!(out, "  {part}");
     }
@@ -156,7 +156,7 @@ mod tests {
             plain(&refused),
             "2026-01-01T00:00:00Z  refused    imds  uid 65534  host: a\\u{1b}[2J\\nb\n"
         );
-        assert_eq!(plain(&serde_json::json!({})), "-  ?        \n");
+        assert_eq!(plain(&serde_json::json!({})), "-  ?\n");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Started {
         let failed = |error: io::Error| {
             Failure::caused(format!("cannot start {}", program.display()), &error)
         };
-        // The daemon refuses a state directory that others may look into.
+        // Unlike a temporary file, a temporary directory is as open as the umask lets it be.
         let directory = tempfile::Builder::new()
             .prefix("rolecall-")
             .permissions(Permissions::from_mode(0o700))

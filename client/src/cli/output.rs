@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use serde::Serialize;
 
+use super::escape;
 use super::failure::Failure;
 
 /// Prints `text`, whose colours are dropped where stdout is no terminal or NO_COLOR is set.
@@ -44,7 +45,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::caused("cannot write JSON", &error))?;
     text.push('\n');
-    print_bytes(text.as_bytes())
+    print_bytes(escape::json(&text).as_bytes())
 }
 
 fn done(result: io::Result<()>) -> Result<(), Failure> {

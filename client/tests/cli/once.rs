@@ -36,6 +36,14 @@ fn with_daemon(script: &str) -> (Server, PathBuf) {
     let daemon = server.directory().join("rolecalld");
     write(&daemon, script);
     std::fs::set_permissions(&daemon, PermissionsExt::from_mode(0o755)).unwrap();
+    // Whatever another test forked while the copy was being written holds it open until its own exec.
+    while let Err(error) = std::process::Command::new(&client)
+        .arg("--version")
+        .output()
+    {
+        assert_eq!(error.kind(), std::io::ErrorKind::ExecutableFileBusy);
+        std::thread::yield_now();
+    }
     (server, client)
 }
 
@@ -66,6 +74,19 @@ fn a_private_daemon_answers_and_goes() {
         !std::path::Path::new("/proc").join(pid.trim()).exists(),
         "and so is it"
     );
+}
+
+#[test]
+fn its_directory_is_private_whatever_the_umask() {
+    let (server, client) = with_daemon("#!/bin/sh\nls -ld \"${3%/*}\" >&2\nexit 1\n");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "umask 022; exec \"$0\" config check"])
+        .arg(client)
+        .env("ROLECALL_SOCKET", server.socket())
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert!(said.contains(": drwx------ "), "{said}");
 }
 
 #[test]

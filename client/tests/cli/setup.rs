@@ -122,6 +122,15 @@ impl Home {
         assert!(!self.server.directory().join("state").exists());
     }
 
+    /// The request for a plan. (The probe before it is another connection, seen sooner or later.)
+    fn planned(&self) -> String {
+        let requests = self.server.requests();
+        let mut plans = requests
+            .into_iter()
+            .filter(|request| request.starts_with("POST /v1/config/setup "));
+        plans.next().unwrap()
+    }
+
     fn asked(&self, what: &str) -> usize {
         let requests = self.server.requests();
         requests
@@ -185,7 +194,7 @@ fn moves_shows_remembers_and_reloads() {
 fn asks_the_daemon_for_this_very_program() {
     let home = Home::new();
     home.run(&["dev", "other", "--dry-run"]);
-    let request = &home.server.requests()[1];
+    let request = home.planned();
     let client = format!(r#""client":"{}""#, env!("CARGO_BIN_EXE_rolecall"));
     assert!(request.contains(&client), "{request}");
     assert!(request.contains(r#""profiles":["dev","other"]"#));
@@ -202,7 +211,7 @@ fn a_link_in_path_is_named_instead() {
     let mut command = home.server.command(&["setup", "--dry-run"]);
     command.env("PATH", path).output().unwrap();
     let client = format!(r#""client":"{}""#, link.display());
-    assert!(home.server.requests()[1].contains(&client));
+    assert!(home.planned().contains(&client));
 }
 
 #[test]
@@ -244,6 +253,25 @@ fn undoing_keeps_what_was_done_since() {
     write(&home.toml, TABLE);
     assert_eq!(home.run(&["--undo", "--yes"]).status.code(), Some(0));
     assert_eq!(home.contents().1, None);
+}
+
+#[test]
+fn a_role_stays_while_its_profile_points_to_it() {
+    let home = Home::new();
+    home.run(&["--yes"]);
+    let moved = MOVED.replace("/usr/bin/rolecall", "/opt/rolecall");
+    write(&home.config, &moved);
+    let output = home.run(&["--undo", "--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("aws-config was changed since") && text.contains("keeps the roles"),
+        "{text}"
+    );
+    assert_eq!(home.contents(), (moved, Some(TABLE.to_owned())));
+    write(&home.config, MOVED);
+    assert_eq!(home.run(&["--undo", "--yes"]).status.code(), Some(0));
+    assert_eq!(home.contents(), (CONFIG.to_owned(), None));
 }
 
 #[test]

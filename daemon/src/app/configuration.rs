@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rolecall::api::{ConfigProblem, ConfigReport, ConfigStatus, ReloadReport, Severity};
 
@@ -10,6 +11,12 @@ use crate::clock::{BoxFuture, SharedClock, Timestamp};
 use crate::config::{self, Config, ImdsListener, Loaded, Settings, Sources, Stamps};
 use crate::keeper::{Freshen, Keepers};
 use crate::ledger::{Event, Ledger, Record};
+
+/// A file that has not changed for so long is taken to be whole.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// How often files that keep changing are read before they are taken as they are.
+const READS: u32 = 5;
 
 /// What a new configuration is put in force on.
 #[derive(Clone)]
@@ -91,7 +98,13 @@ impl Configuration {
     }
 
     async fn reload_now(&self) -> ReloadReport {
-        let loaded = self.read().await;
+        // Where nothing is in force there is nothing to lose, and a start does not wait.
+        let in_force = self.state().current;
+        let loaded = if in_force {
+            self.read_settled().await
+        } else {
+            self.read().await
+        };
         let Loaded {
             config,
             problems,
@@ -200,10 +213,30 @@ impl Configuration {
 
     async fn read(&self) -> Loaded {
         let sources = self.sources.clone();
-        // Files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
-        tokio::task::spawn_blocking(move || config::load(&sources))
-            .await
-            .expect("reading the configuration does not panic, and panics abort")
+        off_the_runtime(move || config::load(&sources)).await
+    }
+
+    /// Reads the files; again, while somebody is writing them: half a file may read as one in which the
+    /// other half's roles are gone, and their sessions would go with them.
+    async fn read_settled(&self) -> Loaded {
+        for _ in 1..READS {
+            let loaded = self.read().await;
+            let now = self.clock.now();
+            if !loaded.stamps.younger_than(SETTLED, now.wall) {
+                return loaded;
+            }
+            self.clock.sleep_until(now.plus(SETTLED)).await;
+            let stamps = loaded.stamps.clone();
+            if !off_the_runtime(move || stamps.changed()).await {
+                return loaded;
+            }
+        }
+        self.read().await
+    }
+
+    async fn have_changed(&self) -> bool {
+        let stamps = self.state().stamps.clone();
+        off_the_runtime(move || stamps.changed()).await
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -214,16 +247,23 @@ impl Configuration {
 impl Freshen for Configuration {
     fn freshen(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            if !self.state().stamps.changed() {
+            if !self.have_changed().await {
                 return;
             }
             let _turn = self.turn.lock().await;
-            if self.state().stamps.changed() {
+            if self.have_changed().await {
                 tracing::info!("a configuration file changed; reading it again");
                 self.reload_now().await;
             }
         })
     }
+}
+
+/// Files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("reading the configuration does not panic, and panics abort")
 }
 
 fn log(problem: &ConfigProblem) {
@@ -256,7 +296,37 @@ pub fn describe(problem: &ConfigProblem) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::SystemClock;
+
+    #[tokio::test]
+    async fn half_a_file_is_not_put_in_force() {
+        const PROFILE: &str =
+            "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base\n";
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        let mut config = File::create(home.path().join(".aws/config")).unwrap();
+        let sources = Sources {
+            config: home.path().join("config.toml"),
+            environment: BTreeMap::new(),
+            home: Some(home.path().to_owned()),
+        };
+        let configuration = Arc::new(Configuration::new(sources, Arc::new(SystemClock)));
+        write!(config, "[profile a]\n{PROFILE}").unwrap();
+        let reading = tokio::spawn({
+            let configuration = Arc::clone(&configuration);
+            async move { configuration.read_settled().await }
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        write!(config, "[profile b]\n{PROFILE}").unwrap();
+        let loaded = reading.await.unwrap();
+        assert_eq!(loaded.config.unwrap().roles.len(), 2);
+    }
 
     #[test]
     fn a_problem_names_file_line_and_key() {

@@ -1,6 +1,5 @@
 //! Logs: to the journal under systemd, else to standard error.
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -111,6 +110,8 @@ fn allowed(metadata: &Metadata<'_>) -> bool {
 /// The journal's layer, if standard error *is* the journal (systemd.exec, `$JOURNAL_STREAM`).
 #[cfg(target_os = "linux")]
 fn journal() -> Option<tracing_journald::Layer> {
+    use std::os::fd::AsFd;
+
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let (device, inode) = stream.split_once(':')?;
     let stat = rustix::fs::fstat(std::io::stderr().as_fd()).ok()?;

@@ -4,6 +4,7 @@ pub mod configuration;
 pub mod control;
 pub mod listeners;
 pub mod logging;
+mod network;
 pub mod notify;
 pub mod options;
 pub mod paths;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::options::Options;
 
@@ -123,6 +125,35 @@ pub fn private_directory(directory: &Path, uid: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Takes the state directory for one daemon: two would cut each other's ledger short, and write each other's
+/// leases and ids away. Free again when the file is dropped, or the process ends.
+pub fn lock_state(directory: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(directory.join("lock"))?;
+    if let Err(errno) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if errno != rustix::io::Errno::WOULDBLOCK {
+            return Err(errno.into());
+        }
+        let mut pid = String::new();
+        // A pid that cannot be read is left out.
+        let _ = (&file).take(16).read_to_string(&mut pid);
+        return Err(io::Error::other(format!(
+            "another rolecalld (pid {}) keeps its state in {}; give this one its own with --state-dir",
+            pid.trim(),
+            directory.display()
+        )));
+    }
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -191,5 +222,19 @@ mod tests {
         let error = private_directory(&directory, uid).unwrap_err().to_string();
         assert!(error.contains("has mode 0750"), "{error}");
         assert!(private_directory(parent.path(), uid + 1).is_err());
+    }
+
+    #[test]
+    fn a_state_directory_has_one_daemon() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = lock_state(directory.path()).unwrap();
+        let error = lock_state(directory.path()).unwrap_err().to_string();
+        let pid = format!("(pid {})", std::process::id());
+        assert!(
+            error.contains(&pid) && error.contains("--state-dir"),
+            "{error}"
+        );
+        drop(held);
+        lock_state(directory.path()).unwrap();
     }
 }

@@ -14,9 +14,10 @@ use super::configuration::{Configuration, Targets};
 use super::control::Daemon;
 use super::listeners::{Listeners, Parts};
 use super::logging::Logging;
+use super::network::network;
 use super::notify;
 use super::options::Options;
-use super::paths::{PathError, Paths, private_directory};
+use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Order, Signal};
 use crate::clock::{Clock, SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
@@ -29,7 +30,6 @@ use crate::doors::server::{Common, Listener, Server};
 use crate::doors::socket::{Socket, Tools as SocketTools};
 use crate::doors::token::TokenKey;
 use crate::doors::visitor::Admittance;
-use crate::issue::network::Network;
 use crate::issue::sts::{Limits, Sts};
 use crate::keeper::{Freshen, Keepers, Tools};
 use crate::lease::scope::Kernel as Processes;
@@ -114,6 +114,7 @@ async fn serve(
     private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
     let bound =
         bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+    let _state = lock_state(&paths.state).map_err(doing("the state directory cannot be used"))?;
     let ledger = Ledger::open(
         paths.state.clone(),
         Arc::clone(&clock),
@@ -380,18 +381,6 @@ fn report(daemon: &Daemon) {
     for door in daemon.doors() {
         tracing::info!(door = ?door.door, address = %door.address, error = ?door.error, "door");
     }
-}
-
-/// The way to AWS: the process's environment, and `[environment]` over it.
-fn network(process: &BTreeMap<String, OsString>, settings: Option<&Settings>) -> Network {
-    let mut merged: BTreeMap<String, String> = process
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())))
-        .collect();
-    if let Some(settings) = settings {
-        merged.extend(settings.environment.clone());
-    }
-    Network::from_environment(&merged)
 }
 
 /// Opens and closes IMDS listeners as the configuration changes.

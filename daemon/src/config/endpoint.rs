@@ -50,7 +50,7 @@ pub(super) fn sts(
     }
     for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if let Some(region) = environment.get(variable) {
-            check_region(region, &Place::variable(variable))?;
+            check_region(region, &environment.place(variable))?;
             if fits(region) {
                 return Ok(StsEndpoint {
                     region: region.to_owned(),
@@ -119,7 +119,7 @@ fn override_url(
     }
     for variable in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
         if let Some(url) = environment.get(variable) {
-            return check_url(url, Place::variable(variable)).map(Some);
+            return check_url(url, environment.place(variable)).map(Some);
         }
     }
     if let Some((services, place)) = definitions.text(role, "services")? {
@@ -183,7 +183,7 @@ fn refuse_fips(
     role: &str,
 ) -> Result<(), Fault> {
     let place = if environment.is_true("AWS_USE_FIPS_ENDPOINT") {
-        Place::variable("AWS_USE_FIPS_ENDPOINT")
+        environment.place("AWS_USE_FIPS_ENDPOINT")
     } else if is_true(definitions, role, "use_fips_endpoint") {
         definitions
             .place_of(role, "use_fips_endpoint")

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::Sources;
+use super::problem::Place;
+use super::toml_file::ConfigToml;
 
 /// Looks variables up.
 #[derive(Clone, Copy)]
@@ -13,6 +15,8 @@ pub(super) struct Environment<'a> {
     own: &'a BTreeMap<String, String>,
     process: &'a BTreeMap<String, OsString>,
     home: Option<&'a Path>,
+    /// `config.toml` and the lines of its variables, for messages.
+    file: Option<(&'a Path, &'a BTreeMap<String, u32>)>,
 }
 
 impl<'a> Environment<'a> {
@@ -22,6 +26,26 @@ impl<'a> Environment<'a> {
             own,
             process: &sources.environment,
             home: sources.home.as_deref(),
+            file: None,
+        }
+    }
+
+    /// The environment with `[environment]` of this file.
+    pub(super) fn with(toml: &'a ConfigToml, sources: &'a Sources) -> Self {
+        Self {
+            file: Some((&toml.path, &toml.environment_lines)),
+            ..Self::new(&toml.settings.environment, sources)
+        }
+    }
+
+    /// Where a variable is set.
+    pub(super) fn place(&self, name: &str) -> Place {
+        match self
+            .file
+            .and_then(|(path, lines)| Some((path, lines.get(name)?)))
+        {
+            Some((path, line)) => Place::new(path, Some(*line), format!("environment.{name}")),
+            None => Place::variable(name),
         }
     }
 

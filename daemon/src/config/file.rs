@@ -4,11 +4,13 @@ use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 use zeroize::Zeroizing;
 
 use super::problem::{Fault, Place, warning};
+use crate::clock::Timestamp;
 
 /// No configuration file is larger; a device that never ends would be.
 const MAX_BYTES: u64 = 4 << 20;
@@ -58,6 +60,22 @@ impl Stamps {
         self.0
             .iter()
             .any(|(path, state)| State::now(path) != *state)
+    }
+
+    /// Whether a file changed less than `age` before `now`: it may be in the middle of being written.
+    pub fn younger_than(&self, age: Duration, now: Timestamp) -> bool {
+        self.0.iter().any(|(_, state)| {
+            let State::Present {
+                changed: (seconds, nanoseconds),
+                ..
+            } = state
+            else {
+                return false;
+            };
+            let changed = Timestamp::from_secs(*seconds)
+                .plus(Duration::from_nanos((*nanoseconds).unsigned_abs()));
+            changed <= now && now.since(changed) < age
+        })
     }
 }
 

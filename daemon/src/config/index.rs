@@ -4,6 +4,8 @@
 //! AWS CLI's reader does where that one is the more tolerant (indented keys, indented comments, a byte
 //! order mark), and [`Index::normalised`] gives aws-runtime a text in which both agree, line by line.
 
+use std::collections::HashMap;
+
 use zeroize::Zeroizing;
 
 /// Which of the two files: their section headers differ.
@@ -56,6 +58,8 @@ pub(super) struct Index {
     pub(super) lines: Vec<Line>,
     /// The file begins with a byte order mark.
     pub(super) byte_order_mark: bool,
+    /// The line of each profile's keys, from 1; the last one wins.
+    keys: HashMap<String, HashMap<String, u32>>,
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -109,6 +113,14 @@ impl Index {
                 }
             }
         }
+        for (number, line) in (1..).zip(&index.lines) {
+            if let Line::Key(section, key) = line
+                && let Some((Section::Profile(profile), _)) = index.sections.get(*section)
+            {
+                let keys = index.keys.entry(profile.clone()).or_default();
+                keys.insert(key.clone(), number);
+            }
+        }
         index
     }
 
@@ -149,11 +161,7 @@ impl Index {
 
     /// The line of a profile's key; the last one wins.
     pub(super) fn key(&self, profile: &str, key: &str) -> Option<u32> {
-        let at = self.lines.iter().rposition(|line| {
-            matches!(line, Line::Key(section, found)
-                if found == key && self.is_profile(*section, profile))
-        })?;
-        u32::try_from(at + 1).ok()
+        self.keys.get(profile)?.get(key).copied()
     }
 
     /// Whether `sections[section]` is that profile.

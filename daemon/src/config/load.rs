@@ -41,7 +41,7 @@ impl Read {
             text.as_ref().map_or("", |text| text.as_str()),
             &mut findings,
         );
-        let environment = Environment::new(&toml.settings.environment, sources);
+        let environment = Environment::with(&toml, sources);
         let shared = Shared::read(&environment, &mut reader, &mut findings.faults);
         let policies = read_policies(&toml, &shared, &mut reader);
         let mut warnings = findings.warnings;
@@ -72,7 +72,7 @@ impl Read {
     ) -> Resolver<'a> {
         Resolver {
             definitions: Definitions { toml, shared },
-            environment: Environment::new(&toml.settings.environment, sources),
+            environment: Environment::with(toml, sources),
             policies: &self.policies,
         }
     }
@@ -129,7 +129,12 @@ fn read_policies(toml: &ConfigToml, shared: &Shared, reader: &mut Reader) -> Pol
                     format!("there is no file {}", directory.join(file).display()),
                 )
                 .hint("a policy is a file, named from the directory of config.toml")),
-                Err(fault) => Err(fault),
+                // The key that names the file: nobody else would look into it.
+                Err(fault) => Err(Fault {
+                    message: format!("{} {}", directory.join(file).display(), fault.message),
+                    place: Some(place),
+                    ..fault
+                }),
             },
             other => Err(expected(place, "the path of a policy file", other)),
         };

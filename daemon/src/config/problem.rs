@@ -40,11 +40,17 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, "{}:{line}: {}", file.display(), self.key),
-            (Some(file), None) => write!(f, "{}: {}", file.display(), self.key),
-            (None, _) => write!(f, "environment variable {}", self.key),
+        let Some(file) = &self.file else {
+            return write!(f, "environment variable {}", self.key);
+        };
+        write!(f, "{}", file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
         }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        Ok(())
     }
 }
 
@@ -189,6 +195,17 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_says_what_it_knows() {
+        let place = |line, key: &str| Place::new(Path::new("/c"), line, key).to_string();
+        assert_eq!(place(Some(3), "a.b"), "/c:3: a.b");
+        assert_eq!(place(None, "a.b"), "/c: a.b");
+        assert_eq!(place(Some(3), ""), "/c:3");
+        assert_eq!(place(None, ""), "/c");
+        let variable = Place::variable("AWS_REGION").to_string();
+        assert_eq!(variable, "environment variable AWS_REGION");
+    }
 
     #[test]
     fn the_nearest_key_is_what_was_meant_or_nothing() {

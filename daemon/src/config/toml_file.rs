@@ -27,6 +27,8 @@ pub(super) struct ConfigToml {
     /// The file byte for byte.
     pub(super) text: Zeroizing<String>,
     pub(super) settings: Settings,
+    /// The lines of `[environment]`'s keys.
+    pub(super) environment_lines: BTreeMap<String, u32>,
     /// `[roles.NAME]`, with the line of the header.
     pub(super) roles: BTreeMap<String, (u32, Table)>,
     pub(super) imds: Vec<Listener>,
@@ -158,6 +160,7 @@ impl ConfigToml {
             } else {
                 match text(&place, entry.item.value) {
                     Ok(value) if is_variable(&name, &value) => {
+                        self.environment_lines.insert(name.clone(), entry.line);
                         self.settings.environment.insert(name, value);
                         continue;
                     }

@@ -6,6 +6,22 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::line_of;
 
+/// Where lines begin, so that a key's line costs a search and not a walk through the file.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self(ends.map(|(at, _)| at).collect())
+    }
+
+    /// The line, from 1, that a byte stands on.
+    fn at(&self, offset: usize) -> u32 {
+        let before = self.0.partition_point(|end| *end < offset);
+        u32::try_from(before + 1).unwrap_or(u32::MAX)
+    }
+}
+
 /// A value and the line it stands on.
 pub(super) struct Item {
     /// From 1.
@@ -53,7 +69,7 @@ pub(super) struct SyntaxError {
 /// Parses `config.toml`.
 pub(super) fn parse(text: &str) -> Result<Table, SyntaxError> {
     match DeTable::parse(text) {
-        Ok(table) => Ok(convert_table(text, table.get_ref())),
+        Ok(table) => Ok(convert_table(&Lines::of(text), table.get_ref())),
         Err(error) => Err(SyntaxError {
             line: line_of(
                 text.as_bytes(),
@@ -64,15 +80,15 @@ pub(super) fn parse(text: &str) -> Result<Table, SyntaxError> {
     }
 }
 
-fn convert_table(text: &str, table: &DeTable<'_>) -> Table {
+fn convert_table(lines: &Lines, table: &DeTable<'_>) -> Table {
     table
         .iter()
         .map(|(key, value)| {
             let entry = Entry {
-                line: line_of(text.as_bytes(), key.span().start),
+                line: lines.at(key.span().start),
                 item: Item {
-                    line: line_of(text.as_bytes(), value.span().start),
-                    value: convert(text, value.get_ref()),
+                    line: lines.at(value.span().start),
+                    value: convert(lines, value.get_ref()),
                 },
             };
             (key.get_ref().to_string(), entry)
@@ -80,7 +96,7 @@ fn convert_table(text: &str, table: &DeTable<'_>) -> Table {
         .collect()
 }
 
-fn convert(text: &str, value: &DeValue<'_>) -> Value {
+fn convert(lines: &Lines, value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(string) => Value::Text(string.to_string()),
         DeValue::Boolean(switch) => Value::Switch(*switch),
@@ -90,12 +106,12 @@ fn convert(text: &str, value: &DeValue<'_>) -> Value {
             array
                 .iter()
                 .map(|item| Item {
-                    line: line_of(text.as_bytes(), item.span().start),
-                    value: convert(text, item.get_ref()),
+                    line: lines.at(item.span().start),
+                    value: convert(lines, item.get_ref()),
                 })
                 .collect(),
         ),
-        DeValue::Table(table) => Value::Table(convert_table(text, table)),
+        DeValue::Table(table) => Value::Table(convert_table(lines, table)),
         DeValue::Float(_) => Value::Other("a float"),
         DeValue::Datetime(_) => Value::Other("a date"),
     }

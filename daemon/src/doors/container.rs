@@ -70,7 +70,8 @@ impl Container {
             .and_then(|path| path.strip_prefix("/role/"))
             .filter(|slug| !slug.is_empty() && !slug.contains('/'));
         match self.leases.verify(token, slug.unwrap_or_default()) {
-            Ok(lease) => match slug.and_then(|slug| self.roles.role_by_slug(slug)) {
+            // By name: that is what was leased, should another role ever have the same slug.
+            Ok(lease) => match self.roles.role(lease.role()) {
                 Some(role) => Ok((role, lease)),
                 None => Err(&NO_ROLE),
             },

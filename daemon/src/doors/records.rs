@@ -114,11 +114,13 @@ impl Records {
             self.readers
                 .read(role, &consumer, first.visitor.door, first.at);
         }
-        let key = consumer.key();
-        if self
-            .witness
-            .first_serve(&first.access_key_id, &key, first.end)
-        {
+        // Nobody known is nobody in particular: a process that was gone before it could be looked for is not
+        // taken for the one before it, so every connection of such counts as a consumer of its own.
+        let is_first = consumer.process.is_none()
+            || self
+                .witness
+                .first_serve(&first.access_key_id, &consumer.key(), first.end);
+        if is_first {
             self.witness.note(Record {
                 consumer: Some(consumer),
                 ..first.record

@@ -20,6 +20,9 @@ const TOLERANCE: Duration = Duration::from_secs(5);
 /// The same without a `Date` in the answer, when the two clocks may differ by what skew ignores.
 const TOLERANCE_WITHOUT_DATE: Duration = Duration::from_secs(35);
 
+/// A session that would be served for less is of no use, and would be asked for again at once.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// Everything the step says, as the SDK's request.
 pub(super) fn request(
     client: &Client,
@@ -108,7 +111,10 @@ pub(super) fn check(
     if seen.date.is_some() {
         expires = expires.min(received.wall.plus(stated.since(aws_now)));
     }
-    if received.reached(lifecycle::end(received, expires)) {
+    if received
+        .plus(SHORTEST)
+        .reached(lifecycle::end(received, expires))
+    {
         return Err(reject(format!(
             "it ends at {stated}, which is past or at once"
         )));

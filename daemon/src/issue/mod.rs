@@ -1,13 +1,14 @@
 //! One file per way of getting a session.
 //!
 //! [`sts::Sts`] makes the calls; `assume_role` says what is asked and checks what comes back; `failure`
-//! and `classify` tell failures apart; `network` and `transport` are the way there; `skew` keeps AWS's time.
+//! and `classify` tell failures apart; `network`, `resolver` and `transport` are the way there; `skew` keeps AWS's time.
 
 mod assume_role;
 pub mod classify;
 mod exchange;
 mod failure;
 pub mod network;
+mod resolver;
 pub mod skew;
 pub mod sts;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use http_body_util::Limited;
 
 use super::IssueError;
 use super::network::{Network, Scheme};
+use super::resolver::Resolver;
 
 /// The largest answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -43,7 +44,7 @@ pub(super) fn build(
             .proxy_config(network.proxy()?)
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(network.tls()?)
-            .build(),
+            .build_with_resolver(Resolver::system()),
     };
     let connector = SharedHttpConnector::new(Capped(connector));
     Ok(http_client_fn(move |_, _| connector.clone()))

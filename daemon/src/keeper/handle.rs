@@ -187,6 +187,11 @@ impl Handle {
         self.asked.load(Ordering::SeqCst)
     }
 
+    /// Whether who asks now would get the last failure.
+    pub(super) fn is_refusing(&self, now: Now) -> bool {
+        recent_failure(&self.board.borrow(), now).is_some()
+    }
+
     pub(super) fn answer_asked(&self) {
         self.asked.store(false, Ordering::SeqCst);
     }
@@ -240,7 +245,9 @@ impl Handle {
         }
         let known = {
             let board = board.borrow();
-            gone(&board).or_else(|| recent_failure(&board, now))
+            // A failure that a reload has forgiven is none, though the keeper has not yet run.
+            let forgiven = self.reset.load(Ordering::SeqCst);
+            gone(&board).or_else(|| recent_failure(&board, now).filter(|_| !forgiven))
         };
         if dead.is_some() {
             self.doubted.store(true, Ordering::SeqCst);

@@ -166,6 +166,13 @@ impl Entry {
         if let Some(served) = self.read(self.clock.now()) {
             return Ok(served);
         }
+        if let Some(registry) = self.registry.upgrade().filter(|_| self.is_stuck()) {
+            // No attempt will look at the files before this answer; the mistake may be mended.
+            tokio::select! {
+                () = registry.tools.freshen.freshen() => {}
+                () = self.clock.sleep_until(deadline) => {}
+            }
+        }
         let last = match &self.role.recipe {
             Ok(_) => self.steps.last().expect("a recipe has at least one step"),
             Err(unusable) => {
@@ -179,6 +186,12 @@ impl Entry {
         let served = last.wait(&self.clock, deadline).await?;
         self.read(self.clock.now());
         Ok(served)
+    }
+
+    /// Whether the answer is known without an attempt: unusable, or refused a moment ago.
+    fn is_stuck(&self) -> bool {
+        let now = self.clock.now();
+        self.steps.last().is_none_or(|last| last.is_refusing(now))
     }
 
     /// Counts as a reader until dropped (or `idle_after` without a real read), and issues at once.

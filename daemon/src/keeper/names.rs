@@ -1,7 +1,7 @@
 //! Session names: the template, and the ids that keep a session's ARN the same at a renewal and at a
 //! restart (DESIGN rule 11).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -18,6 +18,9 @@ const VERSION: u32 = 1;
 const ID_LENGTH: usize = 12;
 const LONGEST_USER: usize = 20;
 const LONGEST_HOST: usize = 16;
+/// How many ids of steps that are not in force are kept, for the day they come back. A source whose keys
+/// change every hour makes new fingerprints every hour.
+const MOST_UNUSED: usize = 1000;
 /// STS API reference, AssumeRole, `RoleSessionName`: 2 to 64 of `[\w+=,.@-]`.
 const LONGEST_NAME: usize = 64;
 const SHORTEST_NAME: usize = 2;
@@ -84,16 +87,22 @@ impl Ids {
         }
     }
 
-    /// Chooses ids for those that have none, and writes them down once for all.
+    /// Chooses ids for those that have none, and writes them down once for all. When too many others have
+    /// come together they are forgotten, which costs no more than new ids.
     pub(super) fn ensure<'a>(&self, fingerprints: impl Iterator<Item = &'a Fingerprint>) {
+        let in_force: BTreeSet<String> = fingerprints.map(Fingerprint::hex).collect();
         let mut ids = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = ids.len();
-        for fingerprint in fingerprints {
-            ids.entry(fingerprint.hex())
-                .or_insert_with(|| new_id(&self.random));
+        for fingerprint in &in_force {
+            if !ids.contains_key(fingerprint) {
+                ids.insert(fingerprint.clone(), new_id(&self.random));
+            }
         }
         if ids.len() == known {
             return;
+        }
+        if ids.len() - in_force.len() > MOST_UNUSED {
+            ids.retain(|fingerprint, _| in_force.contains(fingerprint));
         }
         if let Err(error) = self.write(&ids) {
             tracing::warn!(
@@ -227,6 +236,22 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn ids_of_steps_long_gone_are_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let ids = open(&directory, 1);
+        let stays = fingerprint("stays");
+        ids.ensure([&stays].into_iter());
+        let id = ids.get(&stays);
+        let many: Vec<_> = (0..=MOST_UNUSED)
+            .map(|n| fingerprint(&n.to_string()))
+            .collect();
+        ids.ensure(many.iter().chain([&stays]));
+        ids.ensure([&stays, &fingerprint("new")].into_iter());
+        assert_eq!(ids.chosen.lock().unwrap().len(), 2);
+        assert_eq!(open(&directory, 2).get(&stays), id);
     }
 
     #[test]

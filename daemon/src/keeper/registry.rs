@@ -115,7 +115,15 @@ impl Registry {
             table
                 .by_name
                 .insert(entry.role.name.to_string(), entry.clone());
-            table.by_slug.insert(entry.slug.clone(), entry.clone());
+            // A role called just so wins over one whose name is only escaped to it, whatever their order.
+            if entry.slug == entry.role.name.as_str() {
+                table.by_slug.insert(entry.slug.clone(), entry.clone());
+            } else {
+                table
+                    .by_slug
+                    .entry(entry.slug.clone())
+                    .or_insert_with(|| entry.clone());
+            }
             table.ordered.push(entry);
         }
         table.ordered.sort_by(|a, b| a.role.name.cmp(&b.role.name));

@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags, open};
 
 use crate::secrets::Random;
 
-/// Largest file that is read.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// Largest file that is read; ten thousand leases fit.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Writes `bytes` to `path`, all or nothing, mode 0600: a temporary file beside it, synced and renamed.
 pub fn write(path: &Path, bytes: &[u8], random: &dyn Random) -> io::Result<()> {
@@ -64,6 +64,12 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
                 "{} is not a file of this user's alone; remove it",
                 path.display()
             ),
+        ));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("{} is larger than 16 MiB; remove it", path.display()),
         ));
     }
     let mut bytes = Vec::new();

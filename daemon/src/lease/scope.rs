@@ -109,8 +109,14 @@ pub enum ScopeError {
     UnknownKind,
 }
 
+/// How far up a session's foreign leader may be.
+const MOST_ANCESTORS: usize = 64;
+
 /// The scope that `asker` may have for what it asked: a process it is or descends from, of its own uid;
 /// or the leader of its own session.
+///
+/// `su` and `sudo` start a shell within the session of another user, whose leader is not for the asker to
+/// bind to: then it is the process that all of the asker's own in that session come from.
 pub fn resolve(
     asked: LeaseScope,
     asker: Option<&Process>,
@@ -125,7 +131,11 @@ pub fn resolve(
     };
     let process = processes.process(pid).ok_or(ScopeError::Gone(pid))?;
     if process.uid != asker.uid {
-        return Err(ScopeError::OtherUser(pid));
+        return (session && asker.sid == pid)
+            .then(|| outermost(asker, processes))
+            .flatten()
+            .map(|process| Scope::Process(leader(&process, boot_id)))
+            .ok_or(ScopeError::OtherUser(pid));
     }
     if session && (process.sid != pid || asker.sid != pid) {
         return Err(ScopeError::NotTheLeader(pid));
@@ -133,12 +143,7 @@ pub fn resolve(
     if !session && !processes.descends_from(asker.pid, pid) {
         return Err(ScopeError::NotAnAncestor(pid));
     }
-    let leader = Leader {
-        pid,
-        start_time: process.start_time,
-        boot_id: boot_id.to_owned(),
-        name: name(&process),
-    };
+    let leader = leader(&process, boot_id);
     Ok(if session {
         Scope::Session(leader)
     } else {
@@ -146,7 +151,77 @@ pub fn resolve(
     })
 }
 
+/// The topmost of the ancestors in a row that are the asker's user's, in the asker's session. None if not
+/// even the parent is: the asker itself is about to end.
+fn outermost(asker: &Process, processes: &dyn Processes) -> Option<Process> {
+    let own = |pid| {
+        let process = processes.process(pid)?;
+        (process.uid == asker.uid && process.sid == asker.sid).then_some(process)
+    };
+    std::iter::successors(own(asker.ppid), |child| own(child.ppid))
+        .take(MOST_ANCESTORS)
+        .last()
+}
+
+fn leader(process: &Process, boot_id: &str) -> Leader {
+    Leader {
+        pid: process.pid,
+        start_time: process.start_time,
+        boot_id: boot_id.to_owned(),
+        name: name(process),
+    }
+}
+
 fn name(process: &Process) -> Option<String> {
     let exe = process.exe.as_ref()?.file_name()?;
     Some(exe.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pid, parent and uid of everything in session 10.
+    struct Session(&'static [(u32, u32, u32)]);
+
+    impl Processes for Session {
+        fn process(&self, pid: u32) -> Option<Process> {
+            let (pid, ppid, uid) = *self.0.iter().find(|process| process.0 == pid)?;
+            Some(Process {
+                pid,
+                ppid,
+                uid,
+                sid: 10,
+                ..Process::default()
+            })
+        }
+
+        fn descends_from(&self, _pid: u32, _ancestor: u32) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_shell_in_another_user_s_session_is_bound_to_itself() {
+        let asked = LeaseScope::Session { leader: 10 };
+        let resolve = |tree: &'static [(u32, u32, u32)], asker| {
+            let session = Session(tree);
+            let scope = resolve(asked, session.process(asker).as_ref(), &session, "boot");
+            scope.map(|scope| matches!(scope, Scope::Process(_)).then(|| scope.leader().pid))
+        };
+        // A root's shell, sudo, the shell it started, a subshell of that, and the client.
+        let sudo = &[
+            (10, 1, 0),
+            (11, 10, 0),
+            (12, 11, 7),
+            (13, 12, 7),
+            (14, 13, 7),
+        ];
+        assert_eq!(resolve(sudo, 14), Ok(Some(12)));
+        // The client alone: nothing of the user's goes on.
+        assert_eq!(resolve(sudo, 12), Err(ScopeError::OtherUser(10)));
+        // A tree that is none.
+        let circle = &[(10, 1, 0), (12, 13, 7), (13, 12, 7)];
+        assert!(resolve(circle, 12).is_ok());
+    }
 }

@@ -84,10 +84,13 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SessionRecord {
     /// Access key id.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub akid: String,
     /// Assumed-role ARN.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub arn: String,
     /// `AROA…:session`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub assumed_role_id: String,
     /// Session name.
     pub session_name: String,
@@ -95,8 +98,10 @@ pub struct SessionRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
     /// When it was issued.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub not_before: String,
     /// Its true expiry.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub expiration: String,
     /// STS's request id.
     #[serde(skip_serializing_if = "Option::is_none")]

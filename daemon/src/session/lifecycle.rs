@@ -14,6 +14,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// The longest a `Retry-After` is honoured: one that outlives what is served would do harm.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
+/// How soon after a session came another is got that nobody waits for: a server that gives sessions of a
+/// few seconds is asked once a second at most.
+pub const REST: Duration = SECOND;
+
 /// Denials on renewal before the step stops asking: IAM is eventually consistent, so one means little.
 pub const RENEWAL_DENIALS: u32 = 3;
 
@@ -167,6 +171,8 @@ pub struct Trouble {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
     held: Option<Held>,
+    /// No attempt that nobody waits for before then.
+    rest: Option<Now>,
     trouble: Option<Trouble>,
     attempting: bool,
     asked: bool,
@@ -192,6 +198,7 @@ impl Step {
                         end: end(issued, expires),
                         renewal: renewal(issued, expires, fraction),
                     }),
+                    rest: Some(issued.plus(REST)),
                     ..Self::default()
                 };
             }
@@ -229,6 +236,7 @@ impl Step {
     /// What to do at `now`.
     pub fn plan(&mut self, now: Now, readers: &Readers) -> Plan {
         let mut plan = Plan::default();
+        self.rest = self.rest.filter(|rest| !now.reached(*rest));
         if self.held.is_some_and(|held| now.reached(held.end)) {
             self.held = None;
             // What held an attempt back was that something valid was there to hold on to.
@@ -251,6 +259,10 @@ impl Step {
         if !due {
             plan.dormant = self.held.is_some();
             plan.wake = end;
+            return plan;
+        }
+        if let Some(rest) = self.rest.filter(|_| !self.asked) {
+            plan.wake = Some(sooner(rest, end, now));
             return plan;
         }
         match self.trouble {

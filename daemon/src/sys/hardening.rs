@@ -22,11 +22,15 @@ pub enum HardeningError {
 #[derive(Clone, Debug)]
 pub struct Inherited {
     core: Rlimit,
+    files: Rlimit,
     umask: Mode,
 }
 
-/// Sets the umask to 077 and, unless `allow_dump`, turns core dumps off and makes the process undumpable.
+/// Sets the umask to 077, allows as many open files as it may and, unless `allow_dump`, turns core dumps
+/// off and makes the process undumpable.
 ///
+/// The usual soft limit of 1024 files (macOS: 256) is below what the doors may hold; programs that still
+/// use select(2) would be hurt by more, so children have theirs back.
 /// A core size limit of 0 alone does not hold where `core_pattern` is a pipe, and an undumpable process
 /// alone is dumpable again for its children; so both. Being undumpable also keeps other processes of the
 /// same user from attaching. `no_new_privs` is not set: helpers such as password managers are setgid.
@@ -34,8 +38,15 @@ pub struct Inherited {
 pub fn harden(allow_dump: bool) -> Result<Inherited, HardeningError> {
     let inherited = Inherited {
         core: getrlimit(Resource::Core),
+        files: getrlimit(Resource::Nofile),
         umask: umask(Mode::RWXG | Mode::RWXO),
     };
+    let most = Rlimit {
+        current: inherited.files.maximum,
+        ..inherited.files
+    };
+    // Some systems refuse the limit they state; then the soft one has to do.
+    let _ = setrlimit(Resource::Nofile, most);
     if !allow_dump {
         // The hard limit stays, or children could never have theirs back.
         let none = Rlimit {
@@ -49,15 +60,20 @@ pub fn harden(allow_dump: bool) -> Result<Inherited, HardeningError> {
 }
 
 impl Inherited {
-    /// Gives the program that `command` starts the core size limit and umask this process was started
-    /// with. (Being dumpable comes back by itself with `execve`.)
+    /// Gives the program that `command` starts the core size limit, the limit of open files and the umask
+    /// this process was started with. (Being dumpable comes back by itself with `execve`.)
     pub fn restore_in(&self, command: &mut Command) {
-        let Self { core, umask: mode } = self.clone();
-        // SAFETY: the closure runs between fork and exec and makes two system calls on copied values:
+        let Self {
+            core,
+            files,
+            umask: mode,
+        } = self.clone();
+        // SAFETY: the closure runs between fork and exec and makes three system calls on copied values:
         // no allocation, no lock, nothing shared with the parent.
         unsafe {
             command.pre_exec(move || {
                 setrlimit(Resource::Core, core)?;
+                setrlimit(Resource::Nofile, files)?;
                 umask(mode);
                 Ok(())
             });
@@ -115,7 +131,13 @@ mod tests {
             ..before
         };
         setrlimit(Resource::Core, started_with).unwrap();
+        let few = Rlimit {
+            current: Some(100),
+            ..getrlimit(Resource::Nofile)
+        };
+        setrlimit(Resource::Nofile, few).unwrap();
         let inherited = harden(false).unwrap();
+        assert_eq!(getrlimit(Resource::Nofile).current, few.maximum);
         assert_eq!(getrlimit(Resource::Core).current, Some(0));
         #[cfg(target_os = "linux")]
         assert_eq!(
@@ -124,14 +146,14 @@ mod tests {
         );
         let shell = |restored: bool| {
             let mut command = Command::new("/bin/sh");
-            command.args(["-c", "umask; ulimit -c"]);
+            command.args(["-c", "umask; ulimit -n; ulimit -c"]);
             if restored {
                 inherited.restore_in(&mut command);
             }
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
-        assert_eq!(shell(false), "0077\n0\n");
-        assert!(shell(true).starts_with("0022\n"));
+        assert!(shell(false).starts_with("0077\n") && shell(false).ends_with("\n0\n"));
+        assert!(shell(true).starts_with("0022\n100\n"), "{}", shell(true));
         if started_with.current != Some(0) {
             assert!(!shell(true).ends_with("\n0\n"), "{}", shell(true));
         }

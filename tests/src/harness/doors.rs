@@ -114,8 +114,10 @@ impl World {
     pub fn lease(&self, role: &str) -> Lease {
         let script = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
                       echo \"$AWS_CONTAINER_AUTHORIZATION_TOKEN\"; exec cat";
-        let holder =
-            Running::start(self.command("rolecall").args(["exec", role, "--", "sh", "-c", script]));
+        let holder = Running::start(
+            self.command("rolecall")
+                .args(["exec", role, "--", "sh", "-c", script]),
+        );
         let [uri, token] = eventually("the lease's variables", || {
             <[String; 2]>::try_from(holder.lines()).ok()
         });

@@ -141,6 +141,24 @@ impl Connection {
         self.read(request.method == "HEAD")
     }
 
+    /// The same, where the other end may close the connection: None if it did so before the first byte
+    /// of an answer, and the request may be sent again.
+    ///
+    /// # Errors
+    /// When an answer is cut short, or is not HTTP.
+    pub fn send_or_closed(&mut self, request: &Request) -> io::Result<Option<Answer>> {
+        let head = request.head(&self.host);
+        let body = request.body.as_deref().unwrap_or_default().as_bytes();
+        // An answer may be there even if the connection was closed before all was written.
+        let written = self.write(head.as_bytes()).and_then(|()| self.write(body));
+        match self.stream.fill_buf() {
+            Ok([]) => Ok(None),
+            Ok(_) => self.read(request.method == "HEAD").map(Some),
+            Err(error) if is_closing(error.kind()) => Ok(None),
+            Err(error) => Err(written.err().unwrap_or(error)),
+        }
+    }
+
     /// Sends these bytes.
     ///
     /// # Errors
@@ -229,6 +247,15 @@ impl Connection {
     }
 }
 
+fn is_closing(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    )
+}
+
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("not HTTP: {what:?}"))
 }
@@ -302,6 +329,16 @@ mod tests {
         let mut connection = connection(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi");
         let error = connection.read(false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_closed_connection_is_told_from_a_cut_answer() {
+        let request = Request::get("/");
+        let mut closed = connection(b"HTTP/1.1 204 No Content\r\n\r\n");
+        assert!(closed.send_or_closed(&request).unwrap().is_some());
+        assert!(closed.send_or_closed(&request).unwrap().is_none());
+        let mut cut = connection(b"HTTP/1.1 200 O");
+        assert!(cut.send_or_closed(&request).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use rolecall_tests::harness::{World, eventually, profiles, run};
+use rolecall_tests::harness::{World, eventually, is_root, profiles, run};
 use serde_json::Value;
 
 use crate::ways::assert_is;
@@ -60,6 +60,30 @@ fn a_shell_that_evaluates_it_has_the_role_until_it_ends() {
                 .then_some(())
         });
     }
+}
+
+/// As in a shell that root's `su` or `sudo` started: its session's leader is root's.
+#[test]
+fn a_shell_in_another_user_s_session_has_it_too() {
+    if !is_root() {
+        return;
+    }
+    let mut world = World::new();
+    world.start();
+    let script = "eval \"$(rolecall env dev)\" && rolecall status --json";
+    let status: Value = run(world.command("sh").args(["-c", script])).json();
+    assert!(
+        status["leases"][0]["scope"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("process "))
+    );
+    eventually("the lease ends with the shell", || {
+        world
+            .get("/v1/leases")
+            .json::<Vec<Value>>()
+            .is_empty()
+            .then_some(())
+    });
 }
 
 #[test]

@@ -35,7 +35,9 @@ fn a_role_that_nobody_reads_lapses_and_one_kept_fresh_does_not() {
     let lapsed = asked(&world, "/dev");
     assert!(lapsed <= 2, "{lapsed} sessions for one read");
     // Meanwhile the other was renewed, again and again.
-    eventually("three renewals", || (asked(&world, "/hub") > 3).then_some(()));
+    eventually("three renewals", || {
+        (asked(&world, "/hub") > 3).then_some(())
+    });
     assert_eq!(asked(&world, "/dev"), lapsed);
 
     // Read again, it is issued again.
@@ -54,7 +56,10 @@ fn eventually_cold(world: &World) {
 fn a_listener_is_a_reader_until_it_has_been_idle() {
     let mut world = World::new();
     let port = rolecall_tests::harness::free_port();
-    world.configure(&format!("idle_after = \"8s\"\n{}", super::imds_table(port, "dev")));
+    world.configure(&format!(
+        "idle_after = \"8s\"\n{}",
+        super::imds_table(port, "dev")
+    ));
     world.aws.fail(lasting(15));
     world.start();
     eventually("a renewal", || (asked(&world, "/dev") > 1).then_some(()));

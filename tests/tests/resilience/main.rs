@@ -3,8 +3,12 @@
 //! One program, so that the scenarios wait for their sessions' ends side by side.
 
 mod lapse;
+mod ledger;
 mod outage;
+mod reloading;
 mod restart;
+mod skew;
+mod stopping;
 
 use jiff::Timestamp;
 use rolecall_tests::fake_aws::{Effect, Fault};
@@ -25,7 +29,10 @@ fn imds_table(port: u16, role: &str) -> String {
 fn key(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let body: Value = answer.json();
-    body["AccessKeyId"].as_str().expect("an access key id").to_owned()
+    body["AccessKeyId"]
+        .as_str()
+        .expect("an access key id")
+        .to_owned()
 }
 
 /// When the credentials in an answer of 200 end, from any door.

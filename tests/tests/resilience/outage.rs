@@ -48,7 +48,7 @@ impl Doors {
     fn read_to_the_end(&self) {
         let first = self.read();
         let (the_key, end) = (key(&first[0]), expiration(&first[0]));
-        let over = until(Duration::from_secs(60), || {
+        let over = until(Duration::from_mins(1), || {
             let before = Timestamp::now();
             let answers = self.read();
             let after = Timestamp::now();
@@ -64,7 +64,10 @@ impl Doors {
             (before >= end).then_some(())
         });
         assert!(over.is_some(), "no end of the session at {end}");
-        assert!(self.world.aws.count("AssumeRole") > 1, "no renewal was tried");
+        assert!(
+            self.world.aws.count("AssumeRole") > 1,
+            "no renewal was tried"
+        );
     }
 
     /// The doors that are no socket, without a session to give.
@@ -75,7 +78,11 @@ impl Doors {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         let body: Value = answer.json();
         assert!(codes.iter().any(|code| body["code"] == *code), "{body}");
-        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
         for answer in [self.imds.listing(), self.imds.document("dev")] {
             assert_eq!((answer.status, answer.text().as_str()), (503, ""));
         }
@@ -87,7 +94,10 @@ impl Doors {
         self.world.aws.heal();
         let again = until(Duration::from_secs(75), || {
             let answers = self.read();
-            answers.iter().all(|answer| answer.status == 200).then_some(answers)
+            answers
+                .iter()
+                .all(|answer| answer.status == 200)
+                .then_some(answers)
         });
         let again = again.unwrap_or_else(|| panic!("not served again\n{}", self.world.log()));
         for answer in &again {
@@ -126,27 +136,37 @@ fn aws_denies() {
     outlive(Fault::error(403, "AccessDenied"), 502, "aws_denied");
 }
 
-/// The times are the promise: what SDKs give the doors (DESIGN rule 8), with room for a busy machine.
+/// The times are the promise: what SDKs give the doors (DESIGN rule 8).
 #[test]
 fn aws_hangs() {
     let doors = Doors::open(12, Fault::new(Effect::Hang));
     doors.read_to_the_end();
 
-    let (answer, took) = timed(|| doors.imds.listing());
+    let (answer, took) = quickest(|| doors.imds.listing());
     assert_eq!((answer.status, answer.text().as_str()), (503, ""));
     assert!((350..1000).contains(&took.as_millis()), "{took:?}");
 
-    let (answer, took) = timed(|| doors.lease.read());
+    let (answer, took) = quickest(|| doors.lease.read());
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert!((850..1800).contains(&took.as_millis()), "{took:?}");
+    assert!((850..1500).contains(&took.as_millis()), "{took:?}");
 
     for (wait, most) in [(0, 900), (2, 3500)] {
-        let (answer, took) =
-            timed(|| doors.world.get(&format!("/v1/credentials/dev?wait={wait}")));
+        let path = format!("/v1/credentials/dev?wait={wait}");
+        let (answer, took) = quickest(|| doors.world.get(&path));
         let body: Value = answer.json();
-        assert_eq!((answer.status, &body["code"]), (503, &Value::from("not_ready")));
+        assert_eq!(
+            (answer.status, &body["code"]),
+            (503, &Value::from("not_ready"))
+        );
         let range = wait * 1000..most;
         assert!(range.contains(&took.as_millis()), "wait={wait}: {took:?}");
     }
     doors.assert_http_doors_say_503(&["not_ready"]);
+}
+
+/// The quickest of three answers, and its time: a busy machine makes some slow, and none quick.
+fn quickest(mut ask: impl FnMut() -> Answer) -> (Answer, Duration) {
+    let answers = [(); 3].map(|()| timed(&mut ask));
+    let quickest = answers.into_iter().min_by_key(|(_, took)| *took);
+    quickest.expect("three")
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::confirm::confirm;
 use super::files::{self, Change};
-use super::journal::{self, Run};
+use super::journal::{self, Changed, Run};
 use super::undo;
 use crate::cli::arguments::Setup;
 use crate::cli::daemon::Daemon;
@@ -22,12 +22,19 @@ pub(super) fn run(daemon: &Daemon, arguments: &Setup) -> Result<(), Failure> {
     let (changes, left) = plan_undo(&journal.runs)?;
     let mut text = super::shown(&changes);
     for changed in left.iter().flat_map(|run| &run.files) {
-        let _ = writeln!(
-            text,
-            "{} was changed since: {} of setup's changes cannot be found any more and must be undone by hand",
-            escape::line(&changed.path.to_string_lossy()),
-            changed.hunks.len()
-        );
+        let path = escape::line(&changed.path.to_string_lossy());
+        let _ = if changed.waits {
+            writeln!(
+                text,
+                "{path} keeps the roles that setup put there: not every profile has its definition back"
+            )
+        } else {
+            writeln!(
+                text,
+                "{path} was changed since: {} of setup's changes cannot be found any more and must be undone by hand",
+                changed.hunks.len()
+            )
+        };
     }
     output::print(&text)?;
     if arguments.dry_run {
@@ -64,6 +71,17 @@ fn plan_undo(runs: &[Run]) -> Result<(Vec<Change>, Vec<Run>), Failure> {
     for run in runs.iter().rev() {
         let mut left_files = Vec::new();
         for changed in run.files.iter().rev() {
+            // A role goes only when its profile is a definition again, or neither would be left.
+            if !left_files.is_empty() {
+                left_files.insert(
+                    0,
+                    Changed {
+                        waits: true,
+                        ..changed.clone()
+                    },
+                );
+                continue;
+            }
             let known = changes
                 .iter()
                 .position(|change| change.path == changed.path);

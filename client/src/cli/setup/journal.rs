@@ -50,6 +50,9 @@ pub(super) struct Changed {
     pub(super) after: String,
     /// In ascending order.
     pub(super) hunks: Vec<Replaced>,
+    /// Not undone because a file that must be undone before it was not.
+    #[serde(skip)]
+    pub(super) waits: bool,
 }
 
 /// Where the journal lies.

@@ -153,6 +153,7 @@ fn prepare(edits: &[FileEdit]) -> Result<(Vec<Change>, Vec<Changed>), Failure> {
             before: digest,
             after: files::sha256(&after),
             hunks,
+            waits: false,
         });
         changes.push(Change {
             path,

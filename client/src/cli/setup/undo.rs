@@ -77,6 +77,7 @@ mod tests {
             before: before.map(sha256),
             after: sha256(&after),
             hunks,
+            waits: false,
         };
         (changed, after)
     }

@@ -196,3 +196,22 @@ fn fips_is_never_left_out_in_silence() {
     let home = Home::new("", &format!("{DEV}use_dualstack_endpoint = true\n"), KEYS);
     assert!(home.role("dev").notes[0].contains("dual-stack"));
 }
+
+#[test]
+fn a_mistake_in_the_environment_is_named_where_it_stands() {
+    let toml = "[environment]\nAWS_REGION = \"eu-west-1\"\nAWS_ENDPOINT_URL_STS = \"http://example.com\"\n";
+    let why = "plain http is accepted only to loopback, found example.com";
+    let told = |toml: &str, variables: &[(&str, &str)]| sts(DEV, toml, variables).unwrap_err();
+    assert!(
+        told(toml, &[]).starts_with(&format!(
+            "config.toml:3: environment.AWS_ENDPOINT_URL_STS: {why}"
+        )),
+        "{}",
+        told(toml, &[])
+    );
+    let variable = [("AWS_ENDPOINT_URL_STS", "http://example.com")];
+    assert!(
+        told("", &variable)
+            .starts_with(&format!("environment variable AWS_ENDPOINT_URL_STS: {why}"))
+    );
+}

@@ -1,7 +1,7 @@
 //! Peers and processes.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rolecall::api::Door;
@@ -13,10 +13,11 @@ use super::UID;
 use crate::lease::scope::Processes;
 use crate::peer::{Attestation, Consumer, Peer, Process, TcpOwner};
 
-/// Peers with a uid; the process of a TCP connection is 4711.
+/// Peers with a uid; the process of a TCP connection is 4711, unless it is gone.
 #[derive(Default)]
 pub(in super::super) struct FakeWhoIs {
     pub(in super::super) uid: Mutex<Option<u32>>,
+    pub(in super::super) gone: AtomicBool,
     pub(in super::super) searches: AtomicUsize,
 }
 
@@ -24,7 +25,7 @@ impl FakeWhoIs {
     pub(in super::super) fn new(uid: Option<u32>) -> Arc<Self> {
         Arc::new(Self {
             uid: Mutex::new(uid),
-            searches: AtomicUsize::new(0),
+            ..Self::default()
         })
     }
 }
@@ -56,7 +57,7 @@ impl WhoIs for FakeWhoIs {
 
     fn process_of(&self, _owner: TcpOwner) -> Option<Process> {
         self.searches.fetch_add(1, Ordering::Relaxed);
-        Some(process(4711))
+        (!self.gone.load(Ordering::Relaxed)).then(|| process(4711))
     }
 }
 

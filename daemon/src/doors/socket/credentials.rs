@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::super::answer::{Answering, JSON, Response, with_body};
 use super::super::needs::{RoleInForce, obtain};
 use super::super::visitor::Visitor;
-use super::{Query, Tools, find, problem};
+use super::{Query, Tools, find, named, problem};
 use crate::clock::Now;
 use crate::session::Served;
 
@@ -19,7 +19,7 @@ pub(super) fn answer(
     query: Query,
 ) -> Answering {
     let now = tools.clock.now();
-    if let Some(role) = tools.roles.role(role)
+    if let Some(role) = named(tools, role)
         && let Some(served) = role.read(now)
     {
         return give(tools, visitor, role.as_ref(), &served, now).into();

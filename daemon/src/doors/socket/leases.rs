@@ -31,12 +31,22 @@ const SHADOWING: [&str; 10] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];
 
+/// Longest reason, in bytes: it stands in the ledger, and in the file that is written with every lease.
+const MAX_REASON: usize = 1024;
+
 /// Makes a lease, once the role has a session: a failure shows before the command has started.
 pub(super) fn create(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) -> Answering {
     let request: LeaseRequest = match parse(body) {
         Ok(request) => request,
         Err(problem) => return problem::answer(&problem).into(),
     };
+    if (request.reason.as_ref()).is_some_and(|reason| reason.len() > MAX_REASON) {
+        return problem::answer(&problem::bad_parameter(
+            "reason",
+            "expected at most 1024 bytes",
+        ))
+        .into();
+    }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
         match grant(&tools, &visitor, request).await {

@@ -176,13 +176,19 @@ fn wait(seconds: u64) -> Duration {
     Duration::from_secs(seconds.min(MAX_WAIT_SECONDS))
 }
 
-/// The role of that name, reading changed configuration files if it is not known (DESIGN rule 12).
+/// The role of that name, or of that slug: the `credential_process` lines that setup writes have slugs.
+fn named(tools: &Tools, name: &str) -> Option<Arc<dyn RoleInForce>> {
+    let by_slug = || tools.roles.role_by_slug(name);
+    tools.roles.role(name).or_else(by_slug)
+}
+
+/// The role of that name or slug, reading changed configuration files if it is not known (DESIGN rule 12).
 async fn find(tools: &Tools, name: &str) -> Result<Arc<dyn RoleInForce>, Problem> {
-    if let Some(role) = tools.roles.role(name) {
+    if let Some(role) = named(tools, name) {
         return Ok(role);
     }
     tools.control.freshen().await;
-    tools.roles.role(name).ok_or_else(|| {
+    named(tools, name).ok_or_else(|| {
         let config = tools.control.config_status();
         if !config.current {
             return problem::not_loaded(name, &config.problems);

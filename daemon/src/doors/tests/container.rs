@@ -22,28 +22,32 @@ struct Rig {
     lease: String,
 }
 
+/// A lease of `dev`.
+fn wanted() -> Wanted {
+    Wanted {
+        role: RoleName::new("dev").unwrap(),
+        scope: Scope::Process(Leader {
+            pid: 41,
+            start_time: 410,
+            boot_id: "boot-a".to_owned(),
+            name: None,
+        }),
+        reason: None,
+        files: ExecFiles {
+            config: String::new().into(),
+            credentials: String::new().into(),
+        },
+        peer: None,
+        consumer: None,
+    }
+}
+
 impl Rig {
     async fn new() -> Self {
         let world = World::new();
         world.roles.add(&FakeRole::new("prod", None));
         let leases = world.leases().await;
-        let wanted = Wanted {
-            role: RoleName::new("dev").unwrap(),
-            scope: Scope::Process(Leader {
-                pid: 41,
-                start_time: 410,
-                boot_id: "boot-a".to_owned(),
-                name: None,
-            }),
-            reason: None,
-            files: ExecFiles {
-                config: String::new().into(),
-                credentials: String::new().into(),
-            },
-            peer: None,
-            consumer: None,
-        };
-        let (lease, token) = leases.create(wanted).await.unwrap();
+        let (lease, token) = leases.create(wanted()).await.unwrap();
         let door = Container::new(
             world.roles.clone(),
             leases.clone(),
@@ -98,6 +102,23 @@ async fn the_lease_s_token_opens_its_role() {
         assert_eq!(taken.header("content-type"), Some("application/json"));
         assert_eq!(taken.header("cache-control"), Some("no-store"));
     }
+}
+
+#[tokio::test]
+async fn a_lease_is_for_its_role_even_if_another_has_its_slug() {
+    let rig = Rig::new().await;
+    let wanted = Wanted {
+        role: RoleName::new("x_a_20b").unwrap(),
+        ..wanted()
+    };
+    let (_, token) = rig.leases.create(wanted).await.unwrap();
+    for (name, key) in [("a b", "ASIAOTHER"), ("x_a_20b", "ASIAMEANT")] {
+        let role = FakeRole::new(name, None);
+        role.hold(key, START);
+        rig.world.roles.add(&role);
+    }
+    let taken = rig.ask("GET", "/role/x_a_20b", &[&token]).await;
+    assert_eq!(taken.body, r#"{"http":"ASIAMEANT"}"#);
 }
 
 #[tokio::test]

@@ -66,6 +66,29 @@ async fn each_connection_of_a_tcp_door_has_its_process_found_once() {
 }
 
 #[tokio::test]
+async fn processes_that_were_gone_too_soon_are_not_taken_for_each_other() {
+    let world = World::new();
+    let served = world.dev.read(START).unwrap();
+    world
+        .whois
+        .gone
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..3 {
+        let visitor = tcp_visitor(Door::Container);
+        for _ in 0..2 {
+            world
+                .records
+                .served(&visitor, &*world.dev, &served, Some("l"), START);
+        }
+    }
+    let records = world.until_recorded(3).await;
+    assert!(records.iter().all(|record| {
+        let consumer = record.consumer.as_ref().unwrap();
+        consumer.uid == UID && consumer.process.is_none()
+    }));
+}
+
+#[tokio::test]
 async fn status_knows_when_somebody_read_last() {
     let world = World::new();
     let served = world.dev.read(START).unwrap();

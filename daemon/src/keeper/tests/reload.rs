@@ -8,6 +8,19 @@ use crate::keeper::testing::{HOUR, World, call, failure, role, role_of, unusable
 use crate::recipe::SessionName;
 
 #[tokio::test]
+async fn a_role_called_as_another_is_escaped_wins_whatever_the_order() {
+    let world = World::new();
+    for (plain, escaped) in [("x_a_20b", "a b"), ("x_z_20b", "z b")] {
+        world.apply(vec![role(plain, &["dev"]), role(escaped, &["new"])]);
+        let found = world.keepers.role_by_slug(plain).unwrap();
+        assert_eq!(found.role.name.as_str(), plain);
+        world.apply(vec![role(escaped, &["new"]), role(plain, &["dev"])]);
+        let found = world.keepers.role_by_slug(plain).unwrap();
+        assert_eq!(found.role.name.as_str(), plain);
+    }
+}
+
+#[tokio::test]
 async fn a_reload_keeps_what_is_unchanged_and_ends_what_is_gone() {
     let world = World::new();
     let changes = world.apply(vec![
@@ -77,6 +90,25 @@ async fn an_unusable_role_says_why() {
     assert_eq!(entry.state(world.now()), RoleState::Unusable);
     assert_eq!(entry.status(world.now()).notes, ["no source_profile"]);
     assert!(entry.read(world.now()).is_none());
+}
+
+#[tokio::test]
+async fn a_mended_file_is_noticed_by_the_next_who_asks() {
+    let world = World::new();
+    world.apply(vec![unusable("bad"), role("dev", &["dev"])]);
+    let mended = || Some(vec![role("bad", &["bad"]), role("dev", &["dev"])]);
+    *world.files.next.lock().unwrap() = mended();
+    // The doors go on to the entry that takes its place.
+    world.wait("bad").await.unwrap_err();
+    world.wait("bad").await.unwrap();
+
+    world.aws.set_down(Some(failure(Class::Denied)));
+    world.wait("dev").await.unwrap_err();
+    world.aws.set_down(None);
+    world.wait("dev").await.unwrap_err();
+    // The same recipe with other keys.
+    *world.files.next.lock().unwrap() = mended();
+    world.wait("dev").await.unwrap();
 }
 
 #[tokio::test]

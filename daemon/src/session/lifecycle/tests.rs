@@ -124,6 +124,40 @@ fn a_cold_read_starts_one_attempt() {
 }
 
 #[test]
+fn sessions_of_seconds_are_not_renewed_without_a_rest() {
+    let pinned = Readers {
+        pinned: Some(start().boot),
+        idle_after: secs(12 * HOUR),
+        last_read: Some(start().boot),
+    };
+    for lifetime in 1..10 {
+        let (mut step, mut now, mut attempts) = (Step::default(), start(), 0_u64);
+        // What the keeper does, with a server that answers at once.
+        while now.boot < start().boot + secs(60) {
+            let plan = step.plan(now, &pinned);
+            if plan.attempt {
+                attempts += 1;
+                step.on(now, Event::Began);
+                now = now.plus(Duration::from_millis(1));
+                step.on(
+                    now,
+                    Event::Issued {
+                        issued: now,
+                        expires: now.wall.plus(secs(lifetime)),
+                        fraction: 1.0,
+                    },
+                );
+            } else {
+                now = now.plus(now.until(plan.wake.unwrap()));
+            }
+        }
+        assert!((3..=60).contains(&attempts), "{lifetime} s: {attempts}");
+        step.on(now, Event::Doubted);
+        assert!(step.plan(now, &pinned).attempt, "who waits does not rest");
+    }
+}
+
+#[test]
 fn what_is_read_is_renewed_and_what_is_not_lapses() {
     let mut step = Step::default();
     step.on(start(), issued(HOUR));

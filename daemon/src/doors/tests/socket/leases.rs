@@ -75,6 +75,14 @@ async fn a_lease_is_refused_where_its_command_could_not_work() {
         ),
         (lease("dev", r#"{"kind":"cgroup"}"#), 400, Code::BadRequest),
         (lease("none", own), 404, Code::UnknownRole),
+        (
+            format!(
+                r#"{{"role":"dev","scope":{own},"reason":"{}"}}"#,
+                "x".repeat(1025)
+            ),
+            400,
+            Code::BadRequest,
+        ),
     ] {
         let (found, problem) = rig.problem("POST", "/v1/leases", &body).await;
         assert_eq!((found, problem.code), (status, code), "{body}");

@@ -91,6 +91,19 @@ async fn credentials_are_the_rendered_body() {
     assert_eq!((records.len(), records[0].event), (1, Event::Serve));
 }
 
+#[tokio::test]
+async fn a_role_is_found_by_the_short_name_that_setup_writes() {
+    let rig = Rig::new().await;
+    let team = FakeRole::new("team/dev", None);
+    team.hold("ASIATEAM", START);
+    rig.world.roles.add(&team);
+    for path in ["/v1/credentials/team%2Fdev", "/v1/credentials/x_team_2fdev"] {
+        let taken = rig.get(path).await;
+        assert_eq!(taken.body, r#"{"process":"ASIATEAM"}"#, "{path}");
+    }
+    assert_eq!(rig.get("/v1/credentials/x_team").await.status, 404);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cold_role_is_waited_for_as_long_as_the_request_says() {
     let rig = Rig::new().await;

@@ -1,0 +1,8 @@
+//! Who gets nothing, what is not done, and how the daemon behaves as a process.
+
+mod debuggers;
+mod obstacles;
+mod other_users;
+mod second_daemon;
+mod service_manager;
+mod signals;
