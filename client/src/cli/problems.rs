@@ -7,23 +7,6 @@ use rolecall::api::{ConfigProblem, Severity};
 
 use super::escape;
 
-/// `file:line: key: message`, without what is not known.
-pub(crate) fn line(problem: &ConfigProblem) -> String {
-    let mut text = String::new();
-    if let Some(file) = &problem.file {
-        text.push_str(file);
-        if let Some(line) = problem.line {
-            let _ = write!(text, ":{line}");
-        }
-        text.push_str(": ");
-    }
-    if let Some(key) = &problem.key {
-        let _ = write!(text, "{key}: ");
-    }
-    text.push_str(&problem.message);
-    text
-}
-
 /// Each with its hint, for a person.
 pub(crate) fn render(problems: &[ConfigProblem]) -> String {
     let mut text = String::new();
@@ -36,7 +19,7 @@ pub(crate) fn render(problems: &[ConfigProblem]) -> String {
         let _ = writeln!(
             text,
             "{}  {style}({word}){style:#}",
-            escape::line(&line(problem))
+            escape::line(&problem.to_string())
         );
         if let Some(hint) = &problem.hint {
             let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into()));

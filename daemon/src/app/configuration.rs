@@ -273,25 +273,12 @@ fn log(problem: &ConfigProblem) {
     }
 }
 
-/// `file:line: key: message (hint)`.
-pub fn describe(problem: &ConfigProblem) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    if let Some(file) = &problem.file {
-        text.push_str(file);
-        if let Some(line) = problem.line {
-            let _ = write!(text, ":{line}");
-        }
-        text.push_str(": ");
+/// With its hint, on one line.
+fn describe(problem: &ConfigProblem) -> String {
+    match &problem.hint {
+        Some(hint) => format!("{problem} (hint: {hint})"),
+        None => problem.to_string(),
     }
-    if let Some(key) = &problem.key {
-        let _ = write!(text, "{key}: ");
-    }
-    text.push_str(&problem.message);
-    if let Some(hint) = &problem.hint {
-        let _ = write!(text, " (hint: {hint})");
-    }
-    text
 }
 
 #[cfg(test)]
