@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn lines_are_clickable() {
         let full = "/home/a/.config/rolecall/config.toml:12: roles.prod.duration_seconds: is 60, expected 900 to 43200";
-        assert_eq!(line(&problem()), full);
+        assert_eq!(problem().to_string(), full);
         let plain = anstream::adapter::strip_str(&render(&[problem()])).to_string();
         assert_eq!(plain, format!("{full}  (error)\n  hint: write\\nanother\n"));
     }
@@ -64,6 +64,6 @@ mod tests {
     fn what_is_not_known_is_left_out() {
         let mut bare = problem();
         (bare.file, bare.line, bare.key) = (None, None, None);
-        assert_eq!(line(&bare), "is 60, expected 900 to 43200");
+        assert_eq!(bare.to_string(), "is 60, expected 900 to 43200");
     }
 }
