@@ -182,9 +182,13 @@ fn refused(error: ScopeError) -> Problem {
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Problem {
+    let hint = match error.kind() {
+        std::io::ErrorKind::InvalidData => "`rolecall config check` shows all that is wrong",
+        _ => "see that the state and runtime directories can be written to",
+    };
     Problem {
         code: Code::Internal,
         message: format!("{what}: {error}"),
-        hint: Some("see that the state and runtime directories can be written to".to_owned()),
+        hint: Some(hint.to_owned()),
     }
 }
