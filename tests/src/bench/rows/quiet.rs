@@ -15,8 +15,8 @@ const ROLES: usize = 10;
 pub(super) const GROUP: &str = "memory and wake-ups";
 
 /// After the last read: what a read leaves behind (timers of its connection, threads that end when
-/// they are not needed for ten seconds, the connection to AWS that is closed after twenty) is over.
-const SETTLE: Duration = Duration::from_secs(25);
+/// they are not needed for ten seconds, the connection to AWS that is kept for a while) is over.
+const SETTLE: Duration = Duration::from_secs(50);
 
 /// The daemon, watched while other rows are measured: what they cost does not wake it.
 #[derive(Debug)]
