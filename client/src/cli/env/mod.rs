@@ -56,31 +56,19 @@ fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
     Ok(variables)
 }
 
-/// The session's leader. Where that is outside of what this process can see (a container's own process
-/// namespace) or another user's (a shell that `su` started), the calling shell itself.
+/// The session's leader; where that is outside of what this process can see (a container's own
+/// process namespace), the caller itself.
 fn scope() -> LeaseScope {
     let id = |pid: rustix::process::Pid| u32::try_from(pid.as_raw_nonzero().get()).ok();
     let leader = rustix::process::getsid(None).ok().and_then(id);
-    let parent = rustix::process::getppid().and_then(id);
-    scope_of(leader.filter(|pid| is_own(*pid)), parent)
-}
-
-fn scope_of(leader: Option<u32>, parent: Option<u32>) -> LeaseScope {
-    match (leader, parent) {
+    let parent = || rustix::process::getppid().and_then(id);
+    match (leader, parent()) {
         (Some(leader), _) if leader > 0 => LeaseScope::Session { leader },
         (_, Some(pid)) => LeaseScope::Process { pid },
         _ => LeaseScope::Process {
             pid: std::process::id(),
         },
     }
-}
-
-/// Whether a process is this user's, as far as can be told; the daemon looks for itself.
-fn is_own(pid: u32) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let own = rustix::process::getuid().as_raw();
-    std::fs::metadata(format!("/proc/{pid}")).map_or(true, |process| process.uid() == own)
 }
 
 /// The session's keys themselves.
@@ -152,18 +140,6 @@ mod tests {
             set: vec![(name.to_owned(), Zeroizing::new(value.to_owned()))],
             unset: vec!["AWS_PROFILE".to_owned()],
         }
-    }
-
-    #[test]
-    fn a_session_that_is_not_ours_is_not_asked_for() {
-        let shell = LeaseScope::Process { pid: 7 };
-        assert_eq!(
-            scope_of(Some(5), Some(7)),
-            LeaseScope::Session { leader: 5 }
-        );
-        assert_eq!(scope_of(Some(0), Some(7)), shell);
-        assert_eq!(scope_of(None, Some(7)), shell);
-        assert!(is_own(std::process::id()));
     }
 
     #[test]

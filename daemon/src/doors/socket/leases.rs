@@ -80,13 +80,14 @@ async fn grant(
             .await
             .map_err(|none| none.problem().clone())?;
     }
-    // Again: that may have been a minute, and the process another.
-    let scope: Scope = check()?;
     let role = role.role();
     let files = tools
         .control
         .exec_files(role.name.as_str())
+        .await
         .map_err(|error| failed("the copies of the AWS configuration cannot be made", &error))?;
+    // Again: that may have been a minute, and the process another.
+    let scope: Scope = check()?;
     let wanted = Wanted {
         role: role.name.clone(),
         scope,
