@@ -30,9 +30,18 @@ pub(super) struct Handle {
 impl Handle {
     /// None if there is no such process.
     pub(super) fn open(pid: u32) -> Option<Self> {
+        Self::open_if(pid, |_| true)
+    }
+
+    /// The same, if it is this user's. Of others nothing more is read, which is most of a search's work.
+    pub(super) fn open_of(pid: u32, uid: u32) -> Option<Self> {
+        Self::open_if(pid, |owner| owner == uid)
+    }
+
+    fn open_if(pid: u32, wanted: impl Fn(u32) -> bool) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()).ok()?;
-        let (uid, gid) = owner(&directory)?;
+        let (uid, gid) = owner(&directory).filter(|&(uid, _)| wanted(uid))?;
         // After the owner, which is root's for a process that is gone.
         let stat = read_stat(&directory)?;
         Some(Self {

@@ -50,8 +50,8 @@ pub fn process_of(owner: TcpOwner) -> Option<Process> {
 
 /// The process `pid`, if it is the owner's and holds the socket.
 fn holder(pid: u32, owner: TcpOwner) -> Option<Process> {
-    let handle = Handle::open(pid)?;
-    if handle.link().uid != owner.uid || !handle.holds_socket(owner.inode) {
+    let handle = Handle::open_of(pid, owner.uid)?;
+    if !handle.holds_socket(owner.inode) {
         return None;
     }
     let process = handle.facts()?;
