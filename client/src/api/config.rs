@@ -1,5 +1,7 @@
 //! Checking, reloading and changing the configuration.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// One mistake in a configuration file.
@@ -24,6 +26,23 @@ pub struct ConfigProblem {
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// `file:line: key: message`, without what is not known.
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            f.write_str(file)?;
+            if let Some(line) = self.line {
+                write!(f, ":{line}")?;
+            }
+            f.write_str(": ")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 /// How bad a [`ConfigProblem`] is.

@@ -7,23 +7,6 @@ use rolecall::api::{ConfigProblem, Severity};
 
 use super::escape;
 
-/// `file:line: key: message`, without what is not known.
-pub(crate) fn line(problem: &ConfigProblem) -> String {
-    let mut text = String::new();
-    if let Some(file) = &problem.file {
-        text.push_str(file);
-        if let Some(line) = problem.line {
-            let _ = write!(text, ":{line}");
-        }
-        text.push_str(": ");
-    }
-    if let Some(key) = &problem.key {
-        let _ = write!(text, "{key}: ");
-    }
-    text.push_str(&problem.message);
-    text
-}
-
 /// Each with its hint, for a person.
 pub(crate) fn render(problems: &[ConfigProblem]) -> String {
     let mut text = String::new();
@@ -36,7 +19,7 @@ pub(crate) fn render(problems: &[ConfigProblem]) -> String {
         let _ = writeln!(
             text,
             "{}  {style}({word}){style:#}",
-            escape::line(&line(problem))
+            escape::line(&problem.to_string())
         );
         if let Some(hint) = &problem.hint {
             let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
@@ -72,7 +55,7 @@ mod tests {
     #[test]
     fn lines_are_clickable() {
         let full = "/home/a/.config/rolecall/config.toml:12: roles.prod.duration_seconds: is 60, expected 900 to 43200";
-        assert_eq!(line(&problem()), full);
+        assert_eq!(problem().to_string(), full);
         let plain = anstream::adapter::strip_str(&render(&[problem()])).to_string();
         assert_eq!(plain, format!("{full}  (error)\n  hint: write\\nanother\n"));
     }
@@ -81,6 +64,6 @@ mod tests {
     fn what_is_not_known_is_left_out() {
         let mut bare = problem();
         (bare.file, bare.line, bare.key) = (None, None, None);
-        assert_eq!(line(&bare), "is 60, expected 900 to 43200");
+        assert_eq!(bare.to_string(), "is 60, expected 900 to 43200");
     }
 }

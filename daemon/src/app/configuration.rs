@@ -18,6 +18,9 @@ const SETTLED: Duration = Duration::from_millis(50);
 /// How often files that keep changing are read before they are taken as they are.
 const READS: u32 = 5;
 
+/// How long an attempt waits for a look at the files (DESIGN rule 12).
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+
 /// What a new configuration is put in force on.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "roles hold keys")]
@@ -178,6 +181,17 @@ impl Configuration {
         }
     }
 
+    async fn reload_if_changed(&self) {
+        if !self.have_changed().await {
+            return;
+        }
+        let _turn = self.turn.lock().await;
+        if self.have_changed().await {
+            tracing::info!("a configuration file changed; reading it again");
+            self.reload_now().await;
+        }
+    }
+
     /// What the files as they are now would give, without putting it in force.
     pub async fn check(&self) -> ConfigReport {
         let loaded = self.read().await;
@@ -247,13 +261,12 @@ impl Configuration {
 impl Freshen for Configuration {
     fn freshen(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            if !self.have_changed().await {
-                return;
-            }
-            let _turn = self.turn.lock().await;
-            if self.have_changed().await {
-                tracing::info!("a configuration file changed; reading it again");
-                self.reload_now().await;
+            let limit = self.clock.sleep_until(self.clock.now().plus(LONGEST_LOOK));
+            tokio::select! {
+                () = self.reload_if_changed() => {}
+                () = limit => tracing::warn!(
+                    "the configuration files cannot be looked at (a disk that hangs?); going on with what is in force"
+                ),
             }
         })
     }
@@ -273,25 +286,12 @@ fn log(problem: &ConfigProblem) {
     }
 }
 
-/// `file:line: key: message (hint)`.
-pub fn describe(problem: &ConfigProblem) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    if let Some(file) = &problem.file {
-        text.push_str(file);
-        if let Some(line) = problem.line {
-            let _ = write!(text, ":{line}");
-        }
-        text.push_str(": ");
+/// With its hint, on one line.
+fn describe(problem: &ConfigProblem) -> String {
+    match &problem.hint {
+        Some(hint) => format!("{problem} (hint: {hint})"),
+        None => problem.to_string(),
     }
-    if let Some(key) = &problem.key {
-        let _ = write!(text, "{key}: ");
-    }
-    text.push_str(&problem.message);
-    if let Some(hint) = &problem.hint {
-        let _ = write!(text, " (hint: {hint})");
-    }
-    text
 }
 
 #[cfg(test)]

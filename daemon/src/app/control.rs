@@ -74,8 +74,14 @@ impl Control for Daemon {
         Freshen::freshen(&*self.configuration)
     }
 
-    fn exec_files(&self, role: &str) -> std::io::Result<ExecFiles> {
-        config::exec_files(self.configuration.sources(), role)
+    fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>> {
+        let (sources, role) = (self.configuration.sources().clone(), role.to_owned());
+        Box::pin(async move {
+            // The files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
+            tokio::task::spawn_blocking(move || config::exec_files(&sources, &role))
+                .await
+                .expect("copying does not panic, and panics abort")
+        })
     }
 
     fn config_status(&self) -> ConfigStatus {

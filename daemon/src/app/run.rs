@@ -319,7 +319,8 @@ async fn serve(
     if let Some(listeners) = listeners {
         listeners.close().await;
     }
-    keepers.stopped().await;
+    // No longer than a record may take: with a hung disk there is nobody left to tell.
+    let _ = tokio::time::timeout(DRAIN, keepers.stopped()).await;
     ledger.note(Record {
         event: Event::Stop,
         ..Record::default()

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use super::client_line;
 use super::keys::{OTHER_SOURCES, OURS, toml_key};
-use super::problem::{Fault, Place, nearest};
+use super::problem::{Fault, Place};
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, expected};
 use super::tree::Value;
-use crate::recipe::{RoleName, StaticKeys};
+use crate::recipe::{RoleName, StaticKeys, nearest};
 use crate::secrets::Secret;
 
 /// Both files.

@@ -6,13 +6,13 @@ use super::call::{self, Policies};
 use super::definition::Definitions;
 use super::environment::Environment;
 use super::file::Reader;
-use super::problem::{Fault, nearest};
+use super::problem::Fault;
 use super::resolve::Resolver;
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, Findings, Listener, expected};
 use super::tree::Value;
 use super::{Config, ImdsListener, Loaded, Sources};
-use crate::recipe::Role;
+use crate::recipe::{Role, nearest};
 
 /// What stands in the files, before roles are made of it.
 pub(super) struct Read {

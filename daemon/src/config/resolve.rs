@@ -1,6 +1,8 @@
 //! Roles become recipes: the chain of `source_profile` down to the keys it begins with, then one call
 //! for each role on the way back up.
 
+use std::collections::HashMap;
+
 use rolecall::api::ConfigProblem;
 
 use super::call::{self, Policies};
@@ -35,18 +37,18 @@ impl<'a> Resolver<'a> {
     pub(super) fn roles(&self) -> (Vec<Role>, Vec<ConfigProblem>) {
         let mut problems = Vec::new();
         let mut roles: Vec<Role> = Vec::new();
+        let mut slugs: HashMap<String, &str> = HashMap::new();
         for name in self.definitions.roles() {
             let Some(role_name) = RoleName::new(name) else {
                 continue;
             };
             let slug = role_name.slug();
-            if let Some(other) = roles.iter().find(|role| role.name.slug() == slug) {
+            if let Some(other) = slugs.insert(slug.clone(), name) {
                 let meant = self.definitions.role_named(&slug).unwrap_or_default();
                 problems.push(warning(
                     &self.definitions.place(name),
                     &format!(
-                        "shares its short name {slug} with role {}: `rolecall process {slug}` and the HTTP doors mean {meant}",
-                        other.name
+                        "shares its short name {slug} with role {other}: `rolecall process {slug}` and the HTTP doors mean {meant}"
                     ),
                     Some("rename one of them"),
                 ));

@@ -11,11 +11,10 @@ use super::definition::Definitions;
 use super::index::Line;
 use super::keys::{self, toml_key, toml_string};
 use super::load::Read;
-use super::problem::nearest;
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, Findings};
 use super::{Sources, client_line, tree};
-use crate::recipe::{Fingerprint, Role, RoleName};
+use crate::recipe::{Fingerprint, Role, RoleName, nearest};
 
 /// What `setup` would change. Nothing is written: the client shows the plan and carries it out.
 ///

@@ -15,10 +15,10 @@ use tracing_subscriber::filter::LevelFilter;
 use zeroize::Zeroizing;
 
 use super::keys;
-use super::problem::{Fault, Place, nearest, warning};
+use super::problem::{Fault, Place, warning};
 use super::tree::{self, Entry, Item, Table, Value};
 use super::{LedgerOnError, Settings};
-use crate::recipe::{RoleName, duration};
+use crate::recipe::{RoleName, duration, nearest};
 
 /// What `config.toml` says.
 #[derive(Default)]

@@ -195,7 +195,7 @@ pub trait Control: Send + Sync {
     fn freshen(&self) -> BoxFuture<'_, ()>;
 
     /// The copies of the shared files that a lease's command is pointed at.
-    fn exec_files(&self, role: &str) -> std::io::Result<ExecFiles>;
+    fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>>;
 
     /// The configuration in force.
     fn config_status(&self) -> ConfigStatus;

@@ -5,12 +5,14 @@ pub mod duration;
 pub mod fingerprint;
 mod line;
 pub mod name;
+pub mod nearest;
 
 use std::time::Duration;
 
 pub use arn::RoleArn;
 pub use fingerprint::Fingerprint;
 pub use name::RoleName;
+pub use nearest::nearest;
 
 use crate::secrets::Secret;
 

@@ -14,6 +14,23 @@ fn environment() -> PathBuf {
         .map_or_else(|| profile_directory().with_file_name("venv"), PathBuf::from)
 }
 
+/// Whether boto3's Python is there. Where it is not, a test that needs it says so and is done: `cargo test` needs
+/// Rust and a C compiler only. `make test` makes it, and under `ROLECALL_TEST_COMPLETE` its absence is a failure.
+///
+/// # Panics
+/// When it is missing where it must not be.
+pub fn python_is_there() -> bool {
+    let there = environment().join("bin/python3").exists();
+    assert!(
+        there || std::env::var_os("ROLECALL_TEST_COMPLETE").is_none(),
+        "there is no Python environment; `make prepare` makes it"
+    );
+    if !there {
+        eprintln!("skipped: needs the Python environment that `make prepare` makes");
+    }
+    there
+}
+
 impl World {
     /// One of the scripts in `tests/sdk/python`, to be run by boto3's Python as the user.
     ///

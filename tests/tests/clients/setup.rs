@@ -22,6 +22,9 @@ fn lived_in(world: &World) -> [(&'static str, String); 2] {
 
 #[test]
 fn puts_profiles_behind_rolecall_and_takes_it_back() {
+    if !rolecall_tests::harness::python_is_there() {
+        return;
+    }
     let mut world = World::new();
     let before = lived_in(&world);
     world.start();
@@ -65,6 +68,9 @@ fn a_second_run_changes_nothing() {
 
 #[test]
 fn works_before_the_daemon_does() {
+    if !rolecall_tests::harness::python_is_there() {
+        return;
+    }
     let mut world = World::new();
     let before = lived_in(&world);
     world.rolecall(&["setup", "--yes"]).ok();
@@ -83,6 +89,9 @@ fn works_before_the_daemon_does() {
 
 #[test]
 fn moves_only_the_profiles_it_is_told() {
+    if !rolecall_tests::harness::python_is_there() {
+        return;
+    }
     let mut world = World::new();
     world.start();
     world.rolecall(&["setup", "--yes", "hub"]).ok();

@@ -2,8 +2,6 @@
 
 use rolecall::api::{Code, RoleState, Severity, Status};
 
-use crate::cli::problems;
-
 /// Something that needs attention, on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -27,7 +25,7 @@ pub(super) fn troubles(status: &Status) -> Vec<Trouble> {
     let mut found = Vec::new();
     let errors = (status.config.problems.iter())
         .filter(|problem| problem.severity == Severity::Error)
-        .map(|problem| Trouble::Wrong(format!("config: {}", problems::line(problem))));
+        .map(|problem| Trouble::Wrong(format!("config: {problem}")));
     found.extend(errors);
     if !status.config.current && found.is_empty() {
         found.push(Trouble::Wrong(

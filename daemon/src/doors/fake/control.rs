@@ -64,10 +64,13 @@ impl Control for FakeControl {
         Box::pin(async {})
     }
 
-    fn exec_files(&self, role: &str) -> std::io::Result<ExecFiles> {
-        Ok(ExecFiles {
-            config: format!("[default]\n# {role}\n").into(),
-            credentials: String::new().into(),
+    fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>> {
+        let config = format!("[default]\n# {role}\n").into();
+        Box::pin(async move {
+            Ok(ExecFiles {
+                config,
+                credentials: String::new().into(),
+            })
         })
     }
 

@@ -80,13 +80,14 @@ async fn grant(
             .await
             .map_err(|none| none.problem().clone())?;
     }
-    // Again: that may have been a minute, and the process another.
-    let scope: Scope = check()?;
     let role = role.role();
     let files = tools
         .control
         .exec_files(role.name.as_str())
+        .await
         .map_err(|error| failed("the copies of the AWS configuration cannot be made", &error))?;
+    // Again: that may have been a minute, and the process another.
+    let scope: Scope = check()?;
     let wanted = Wanted {
         role: role.name.clone(),
         scope,
@@ -182,9 +183,13 @@ fn refused(error: ScopeError) -> Problem {
 }
 
 fn failed(what: &str, error: &std::io::Error) -> Problem {
+    let hint = match error.kind() {
+        std::io::ErrorKind::InvalidData => "`rolecall config check` shows all that is wrong",
+        _ => "see that the state and runtime directories can be written to",
+    };
     Problem {
         code: Code::Internal,
         message: format!("{what}: {error}"),
-        hint: Some("see that the state and runtime directories can be written to".to_owned()),
+        hint: Some(hint.to_owned()),
     }
 }

@@ -5,6 +5,7 @@ use rolecall::api::{Code, ConfigProblem, Problem, Severity};
 
 use super::super::answer::Response;
 use super::json;
+use crate::recipe::nearest;
 
 /// The problem, with the status its code has.
 pub(super) fn answer(problem: &Problem) -> Response {
@@ -60,17 +61,7 @@ pub(super) fn not_loaded(name: &str, problems: &[ConfigProblem]) -> Problem {
     let errors = problems.iter().filter(|it| it.severity == Severity::Error);
     // That of the files, not of one of the roles.
     let first = errors.min_by_key(|error| error.role.is_some());
-    let place = |error: &ConfigProblem| {
-        let line = error.line.map(|line| format!(":{line}"));
-        let file = error.file.as_ref()?;
-        Some(format!("{file}{}: ", line.unwrap_or_default()))
-    };
-    let key = |error: &ConfigProblem| Some(format!("{}: ", error.key.as_ref()?));
-    let cause = first.map(|error| {
-        let (place, key) = (place(error), key(error));
-        let (place, key) = (place.unwrap_or_default(), key.unwrap_or_default());
-        format!(": {place}{key}{}", error.message)
-    });
+    let cause = first.map(|error| format!(": {error}"));
     Problem {
         code: Code::Unusable,
         message: format!(
@@ -86,57 +77,9 @@ pub(super) fn not_loaded(name: &str, problems: &[ConfigProblem]) -> Problem {
     }
 }
 
-/// The known name with the fewest edits to `name`, if they are few: at most a third of its length.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).max(1);
-    known
-        .map(|other| (edits(name, other), other))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, other)| other)
-}
-
-/// Edit distance where a swap of neighbours is one edit, as people mistype.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (
-        a.to_lowercase().chars().collect(),
-        b.to_lowercase().chars().collect(),
-    );
-    let width = b.len() + 1;
-    let mut before_last = vec![0; width];
-    let mut last: Vec<usize> = (0..width).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; width];
-        for j in 1..width {
-            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = changed.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before_last[j - 2] + 1);
-            }
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hint_names_what_was_probably_meant() {
-        let known = ["dev", "prod", "prod-admin"];
-        for (asked, meant) in [
-            ("dve", Some("dev")),
-            ("DEV", Some("dev")),
-            ("prd", Some("prod")),
-            ("prod-amdin", Some("prod-admin")),
-            ("staging", None),
-            ("x", None),
-        ] {
-            assert_eq!(nearest(asked, known.into_iter()), meant, "{asked}");
-        }
-    }
 
     #[test]
     fn the_mistake_in_the_way_is_named() {
