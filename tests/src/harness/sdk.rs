@@ -19,6 +19,7 @@ fn environment() -> PathBuf {
 ///
 /// # Panics
 /// When it is missing where it must not be.
+#[expect(clippy::print_stderr, reason = "the tests' own output")]
 pub fn python_is_there() -> bool {
     let there = environment().join("bin/python3").exists();
     assert!(
