@@ -16,7 +16,7 @@ use crate::clock::{BoxFuture, Clock, Now, Timestamp};
 use crate::config::ExecFiles;
 use crate::keeper::{Entry, Keepers, NoSession};
 use crate::ledger::{Ledger, Record};
-use crate::peer::{self, Consumer, Peer, Process, TcpOwner};
+use crate::peer::{self, Behind, Peer, Process, TcpOwner};
 use crate::recipe::Role;
 use crate::session::Served;
 
@@ -110,7 +110,7 @@ pub async fn obtain(
 /// Who is at the other end.
 pub trait WhoIs: Send + Sync {
     /// Of a Unix connection; None if the kernel cannot tell.
-    fn of_unix(&self, stream: &UnixStream) -> Option<(Peer, Consumer)>;
+    fn of_unix(&self, stream: &UnixStream) -> Option<(Peer, Behind)>;
 
     /// Of a loopback TCP connection; None if the kernel does not know it.
     fn of_tcp(&self, local: SocketAddr, remote: SocketAddr) -> Option<TcpOwner>;
@@ -124,7 +124,7 @@ pub trait WhoIs: Send + Sync {
 pub struct Kernel;
 
 impl WhoIs for Kernel {
-    fn of_unix(&self, stream: &UnixStream) -> Option<(Peer, Consumer)> {
+    fn of_unix(&self, stream: &UnixStream) -> Option<(Peer, Behind)> {
         peer::of_unix(stream)
     }
 

@@ -1,6 +1,7 @@
 //! What the doors tell the ledger and `status`: first serves and refusals (DESIGN rule 11).
 //!
-//! A first serve on the socket is recorded with the answer. On the TCP doors the process is found by
+//! A first serve on the socket is recorded with the answer or, if the consumer waits for our own client, right
+//! after it. On the TCP doors the process is found by
 //! searching `/proc`, which takes milliseconds; so it happens after the answer, on a thread of its own,
 //! one search at a time.
 
@@ -71,7 +72,7 @@ impl Records {
 
     /// `served` went to `visitor`.
     pub fn served(
-        &self,
+        self: &Arc<Self>,
         visitor: &Arc<Visitor>,
         role: &dyn RoleInForce,
         served: &Arc<Served>,
@@ -97,7 +98,14 @@ impl Records {
             end: served.reported,
             at: now.wall,
         };
-        if visitor.consumer().is_some() {
+        if visitor.is_incomplete() {
+            let records = Arc::clone(self);
+            // Runs once the task that writes the answer pauses.
+            tokio::spawn(async move {
+                first.visitor.complete();
+                records.write(first);
+            });
+        } else if visitor.consumer().is_some() {
             self.write(first);
         } else if let Err(full) = self.lookups.try_send(first) {
             self.write(full.into_inner());
@@ -146,7 +154,7 @@ impl Records {
             event: Event::Refused,
             door: Some(visitor.door),
             peer: visitor.peer.clone(),
-            consumer: visitor.consumer().cloned(),
+            consumer: visitor.complete().cloned(),
             rule: Some(rule.to_owned()),
             code: Some("refused".to_owned()),
             message: Some(message),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use rolecall::api::Door;
 
 use crate::clock::Now;
-use crate::peer::{Attestation, Consumer, Peer, TcpOwner};
+use crate::peer::{self, Attestation, Behind, Consumer, Peer, Process, TcpOwner};
 use crate::session::Served;
 
 /// The other end of a connection.
@@ -20,6 +20,7 @@ pub struct Visitor {
     pub owner: Option<TcpOwner>,
     /// The rule that refuses everything on this connection.
     pub refused: Option<&'static str>,
+    waiting: Option<Process>,
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
@@ -46,14 +47,20 @@ impl Admittance {
 
 impl Visitor {
     /// Of a Unix connection.
-    pub fn of_unix(known: Option<(Peer, Consumer)>, admittance: Admittance) -> Self {
-        let (peer, consumer) = known.unzip();
+    pub fn of_unix(known: Option<(Peer, Behind)>, admittance: Admittance) -> Self {
+        let (peer, behind) = known.unzip();
+        let (consumer, waiting) = match behind {
+            Some(Behind::Known(consumer)) => (OnceLock::from(consumer), None),
+            Some(Behind::Waiting(outline)) => (OnceLock::new(), Some(outline)),
+            None => (OnceLock::new(), None),
+        };
         Self {
             door: Door::Socket,
             refused: admittance.refuses(peer.as_ref().map(|peer| peer.uid)),
             peer,
             owner: None,
-            consumer: consumer.map_or_else(OnceLock::new, OnceLock::from),
+            waiting,
+            consumer,
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
         }
@@ -71,6 +78,7 @@ impl Visitor {
                 cgroup_id: owner.cgroup_id,
             }),
             owner,
+            waiting: None,
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
@@ -85,6 +93,25 @@ impl Visitor {
     /// Who the credentials are for, once known.
     pub fn consumer(&self) -> Option<&Consumer> {
         self.consumer.get()
+    }
+
+    /// Whether [`Visitor::complete`] has something to read.
+    pub fn is_incomplete(&self) -> bool {
+        self.waiting.is_some() && self.consumer().is_none()
+    }
+
+    /// Who the credentials are for, with all facts about an ancestor that waits: some tens of
+    /// microseconds in `/proc`, so after the answer where that can be. None before the process of a TCP
+    /// connection is found.
+    pub fn complete(&self) -> Option<&Consumer> {
+        if let Some(outline) = self.waiting.as_ref() {
+            let complete = || Consumer {
+                uid: self.uid(),
+                process: Some(peer::complete(outline.clone())),
+            };
+            return Some(self.consumer.get_or_init(complete));
+        }
+        self.consumer()
     }
 
     /// Says who the consumer is, once; the first word stays.

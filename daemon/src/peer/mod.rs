@@ -10,6 +10,7 @@
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod consumer;
+mod kept;
 #[cfg(target_os = "linux")]
 mod proc;
 #[cfg(not(target_os = "linux"))]
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 pub use self::tcp::{of_tcp, process_of};
-pub use self::unix::of_unix;
+pub use self::unix::{complete, of_unix};
 
 /// What the kernel says about the other end of a connection, and what `/proc` adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -137,6 +138,15 @@ impl Consumer {
     }
 }
 
+/// Who is behind a Unix connection, as far as it is known before the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// All that can be known.
+    Known(Consumer),
+    /// An ancestor that waits for our own client: who it is, without the facts that [`complete`] reads.
+    Waiting(Process),
+}
+
 /// Who owns the other end of a loopback TCP connection, as one exact sock_diag query tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpOwner {
@@ -163,6 +173,7 @@ pub fn descends_from(pid: u32, ancestor: u32) -> bool {
 
 /// Whether an executable is our own client: by its file name, which is cheap, and as honest as anything
 /// one user's processes say about each other. A stranger of that name only has its parent named instead.
+#[cfg(target_os = "linux")]
 fn is_client(exe: &Path) -> bool {
     file_name(exe) == Some("rolecall")
 }

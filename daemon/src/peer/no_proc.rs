@@ -13,11 +13,27 @@ impl Handle {
         None
     }
 
+    pub(super) fn open_of(_pid: u32, _uid: u32) -> Option<Self> {
+        None
+    }
+
     pub(super) fn link(&self) -> Link {
         match *self {}
     }
 
+    pub(super) fn is_client(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn outline(&self) -> Option<Process> {
+        match *self {}
+    }
+
     pub(super) fn facts(&self) -> Option<Process> {
+        match *self {}
+    }
+
+    pub(super) fn is_unchanged(&self) -> bool {
         match *self {}
     }
 

@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
 use rustix::io::{read, retry_on_intr};
@@ -25,6 +26,8 @@ pub(super) struct Handle {
     uid: u32,
     gid: u32,
     stat: Stat,
+    /// As it was when first looked at.
+    exe: OnceLock<Option<PathBuf>>,
 }
 
 impl Handle {
@@ -50,6 +53,7 @@ impl Handle {
             uid,
             gid,
             stat,
+            exe: OnceLock::new(),
         })
     }
 
@@ -63,29 +67,42 @@ impl Handle {
         }
     }
 
-    /// All facts; None if the process is gone or became another program while they were read.
-    pub(super) fn facts(&self) -> Option<Process> {
-        let exe = self.path("exe");
-        let arguments = self.arguments();
-        let argv: Vec<_> = arguments.split_terminator('\0').collect();
-        let script = exe.as_deref().and_then(|exe| script::of(exe, &argv));
-        let groups = self.text("cgroup", &mut [0; 4096]);
-        let cgroup = groups.as_deref().and_then(cgroup::path);
-        let process = Process {
+    /// Whether this is our own client.
+    pub(super) fn is_client(&self) -> bool {
+        self.exe().is_some_and(is_client)
+    }
+
+    /// What opening it told, and the executable: the rest is None. None if it is gone.
+    pub(super) fn outline(&self) -> Option<Process> {
+        let exe = self.exe().map(Path::to_owned);
+        (exe.is_some() || self.runs()).then(|| Process {
             pid: self.pid,
             uid: self.uid,
             gid: self.gid,
             start_time: self.stat.start_time,
             ppid: self.stat.ppid,
             sid: self.stat.sid,
+            tty: self.stat.tty.clone(),
+            exe,
+            ..Process::default()
+        })
+    }
+
+    /// All facts; None if the process is gone, or became another program since it was first looked at.
+    pub(super) fn facts(&self) -> Option<Process> {
+        let outline = self.outline()?;
+        let arguments = self.arguments();
+        let argv: Vec<_> = arguments.split_terminator('\0').collect();
+        let script = self.exe().and_then(|exe| script::of(exe, &argv));
+        let groups = self.text("cgroup", &mut [0; 4096]);
+        let cgroup = groups.as_deref().and_then(cgroup::path);
+        let process = Process {
             argv0: argv.first().map(|argv0| clip(argv0)),
             script: script.as_deref().map(clip),
             cwd: self.path("cwd"),
-            tty: self.stat.tty.clone(),
             cgroup: cgroup.map(str::to_owned),
             unit: cgroup.and_then(cgroup::unit).map(str::to_owned),
-            arguments: None,
-            exe,
+            ..outline
         };
         // The same executable once more: it still runs, and no exec came between. Its start time cannot
         // change behind an open handle.
@@ -96,6 +113,18 @@ impl Handle {
     /// Whether it has not ended since the handle was opened.
     pub(super) fn runs(&self) -> bool {
         read_stat(&self.directory).is_some()
+    }
+
+    /// Whether it still runs, as the same user and program as when it was first looked at.
+    pub(super) fn is_unchanged(&self) -> bool {
+        owner(&self.directory) == Some((self.uid, self.gid))
+            && self
+                .exe()
+                .is_some_and(|exe| self.path("exe").as_deref() == Some(exe))
+    }
+
+    fn exe(&self) -> Option<&Path> {
+        self.exe.get_or_init(|| self.path("exe")).as_deref()
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -132,15 +161,18 @@ impl Handle {
 
     /// Whether this process only carries requests of another: our own client, or a bare `sh -c`.
     fn carries(&self) -> bool {
-        let Some(exe) = self.path("exe") else {
+        let Some(exe) = self.exe() else {
             return false;
         };
-        if is_client(&exe) {
+        if is_client(exe) {
             return true;
+        }
+        if !script::may_be_shell(exe) {
+            return false;
         }
         let arguments = self.arguments();
         let argv: Vec<_> = arguments.split_terminator('\0').collect();
-        script::is_bare_shell(&exe, &argv)
+        script::is_bare_shell(exe, &argv)
     }
 
     /// Whether one of its descriptors is the socket with this inode; no, if that may not be read.

@@ -145,6 +145,11 @@ fn is_shell(name: &str) -> bool {
     shells.contains(&name)
 }
 
+/// Whether this executable's arguments have to be looked at to tell a bare `sh -c`.
+pub(super) fn may_be_shell(exe: &Path) -> bool {
+    file_name(exe).is_some_and(|name| is_shell(name) || name == "busybox")
+}
+
 /// Whether this is a bare `sh -c`: a shell that SDKs put between themselves and `credential_process`.
 pub(super) fn is_bare_shell(exe: &Path, argv: &[&str]) -> bool {
     match (file_name(exe), argv) {
@@ -216,7 +221,9 @@ mod tests {
             ("/usr/bin/evil", "sh -c x", false),
         ] {
             let argv: Vec<_> = argv.split(' ').collect();
-            assert_eq!(is_bare_shell(Path::new(exe), &argv), expected, "{argv:?}");
+            let exe = Path::new(exe);
+            assert_eq!(is_bare_shell(exe, &argv), expected, "{argv:?}");
+            assert!(may_be_shell(exe) || !expected, "{argv:?}");
         }
     }
 }

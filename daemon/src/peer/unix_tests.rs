@@ -76,10 +76,15 @@ impl Rig {
             .stdout(std::process::Stdio::null());
         let mut child = spawn(command);
         let (stream, _) = self.listener.accept().await.unwrap();
-        let found = of_unix(&stream).unwrap();
+        let (peer, behind) = of_unix(&stream).unwrap();
+        let Behind::Waiting(outline) = behind else {
+            panic!("{behind:?}");
+        };
+        let process = Some(complete(outline));
         drop(stream);
         assert!(child.wait().unwrap().success());
-        found
+        let uid = peer.uid;
+        (peer, Consumer { uid, process })
     }
 }
 
@@ -92,11 +97,12 @@ async fn a_stranger_asks_for_itself() {
     let rig = Rig::new();
     let client = UnixStream::connect(rig.path("s")).await.unwrap();
     let (stream, _) = rig.listener.accept().await.unwrap();
-    let (peer, consumer) = of_unix(&stream).unwrap();
-    let own = crate::peer::process(std::process::id());
-    assert_eq!(peer.process, own);
-    assert_eq!(consumer.process, own);
-    assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
+    let (peer, behind) = of_unix(&stream).unwrap();
+    let process = crate::peer::process(std::process::id());
+    assert_eq!(peer.process, process);
+    let uid = rustix::process::geteuid().as_raw();
+    assert_eq!(behind, Behind::Known(Consumer { uid, process }));
+    assert_eq!(peer.uid, uid);
     assert_eq!(peer.attested, Attestation::Peercred);
     drop(client);
 }
@@ -106,8 +112,11 @@ async fn our_client_asks_for_its_parent() {
     let rig = Rig::new();
     let own = std::process::id();
     let (peer, consumer) = rig.asked_by(&mut rig.direct()).await;
-    assert_eq!(peer.process.unwrap().exe, Some(rig.path("rolecall")));
-    assert_eq!(consumer.process.unwrap().pid, own);
+    let client = peer.process.unwrap();
+    assert_eq!(client.exe, Some(rig.path("rolecall")));
+    assert_eq!((client.ppid, client.cwd), (own, None));
+    // With all facts, though only the way to it was read at first.
+    assert_eq!(consumer.process, crate::peer::process(own));
     // `; true` keeps the shell from becoming the client.
     let line = format!("{}; true", rig.client());
     let mut behind_shell = Command::new("/bin/sh");
@@ -148,7 +157,41 @@ async fn a_client_that_is_gone_is_unknown() {
     let (stream, _) = rig.listener.accept().await.unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    let (peer, consumer) = of_unix(&stream).unwrap();
+    let (peer, behind) = of_unix(&stream).unwrap();
     assert_eq!(peer.process, None);
-    assert_eq!(consumer.key(), format!("{}:unknown", peer.uid));
+    let nobody = Consumer {
+        uid: peer.uid,
+        process: None,
+    };
+    assert_eq!(behind, Behind::Known(nobody));
+}
+
+#[test]
+fn a_consumer_that_ended_or_became_another_stays_as_it_was() {
+    let own = crate::peer::process(std::process::id()).unwrap();
+    let outline = Process {
+        cwd: None,
+        ..own.clone()
+    };
+    assert_eq!(complete(outline.clone()), own);
+    for other in [
+        Process {
+            pid: u32::MAX,
+            ..outline.clone()
+        },
+        Process {
+            start_time: own.start_time + 1,
+            ..outline.clone()
+        },
+        Process {
+            uid: own.uid + 1,
+            ..outline.clone()
+        },
+        Process {
+            exe: Some("/bin/before".into()),
+            ..outline
+        },
+    ] {
+        assert_eq!(complete(other.clone()), other);
+    }
 }

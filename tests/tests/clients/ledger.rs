@@ -74,10 +74,6 @@ fn a_session_is_traced_from_attempt_to_serve() {
     for field in ["pid", "uid", "gid", "start_time", "ppid", "sid"] {
         assert!(peer[field].is_u64(), "{field}: {serve:#}");
     }
-    assert!(
-        peer["argv0"].is_string() && peer["cwd"].is_string(),
-        "{serve:#}"
-    );
     // Only if it is configured, for arguments may be secret.
     assert!(peer["arguments"].is_null(), "{serve:#}");
 

@@ -11,7 +11,7 @@ use super::super::needs::WhoIs;
 use super::super::visitor::{Admittance, Visitor};
 use super::UID;
 use crate::lease::scope::Processes;
-use crate::peer::{Attestation, Consumer, Peer, Process, TcpOwner};
+use crate::peer::{Attestation, Behind, Consumer, Peer, Process, TcpOwner};
 
 /// Peers with a uid; the process of a TCP connection is 4711, unless it is gone.
 #[derive(Default)]
@@ -42,7 +42,7 @@ pub(in super::super) fn process(pid: u32) -> Process {
 }
 
 impl WhoIs for FakeWhoIs {
-    fn of_unix(&self, _stream: &UnixStream) -> Option<(Peer, Consumer)> {
+    fn of_unix(&self, _stream: &UnixStream) -> Option<(Peer, Behind)> {
         let uid = (*self.uid.lock().unwrap())?;
         Some(unix_peer(uid))
     }
@@ -61,7 +61,7 @@ impl WhoIs for FakeWhoIs {
     }
 }
 
-pub(in super::super) fn unix_peer(uid: u32) -> (Peer, Consumer) {
+pub(in super::super) fn unix_peer(uid: u32) -> (Peer, Behind) {
     let process = Some(Process { uid, ..process(42) });
     let peer = Peer {
         uid,
@@ -69,7 +69,7 @@ pub(in super::super) fn unix_peer(uid: u32) -> (Peer, Consumer) {
         process: process.clone(),
         cgroup_id: None,
     };
-    (peer, Consumer { uid, process })
+    (peer, Behind::Known(Consumer { uid, process }))
 }
 
 pub(in super::super) fn admittance() -> Admittance {

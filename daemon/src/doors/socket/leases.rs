@@ -94,7 +94,7 @@ async fn grant(
         reason: request.reason,
         files,
         peer: visitor.peer.clone(),
-        consumer: visitor.consumer().cloned(),
+        consumer: visitor.complete().cloned(),
     };
     let (lease, token) = tools
         .leases

@@ -6,6 +6,7 @@ use super::super::fake::{START, UID, World, admittance, tcp_visitor, unix_peer, 
 use super::super::needs::RoleInForce;
 use super::super::visitor::Visitor;
 use crate::ledger::Event;
+use crate::peer::{self, Behind, Process};
 
 #[tokio::test]
 async fn a_consumer_is_recorded_once_for_a_session_however_many_connections_it_makes() {
@@ -116,4 +117,29 @@ async fn refusals_name_who_was_refused() {
     assert_eq!(records[0].event, Event::Refused);
     assert_eq!(records[0].peer.as_ref().unwrap().uid, UID + 1);
     assert_eq!(records[0].message.as_deref(), Some("not yours"));
+}
+
+#[tokio::test]
+async fn a_consumer_that_waits_is_looked_at_after_the_answer() {
+    let world = World::new();
+    let served = world.dev.read(START).unwrap();
+    let own = peer::process(std::process::id()).unwrap();
+    let outline = Process {
+        cwd: None,
+        ..own.clone()
+    };
+    let (peer, _) = unix_peer(UID);
+    let known = Some((peer, Behind::Waiting(outline)));
+    let visitor = Arc::new(Visitor::of_unix(known, admittance()));
+    for _ in 0..3 {
+        world
+            .records
+            .served(&visitor, &*world.dev, &served, None, START);
+        assert!(visitor.consumer().is_none() && world.recorded().is_empty());
+        assert!(world.records.readers().of("dev").is_empty());
+    }
+    let records = world.until_recorded(1).await;
+    let consumer = records[0].consumer.as_ref().unwrap();
+    assert_eq!(consumer.process.as_ref(), Some(&own));
+    assert_eq!(world.records.readers().of("dev")[0].pid, Some(own.pid));
 }
