@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rolecall::api::Door;
 
+use super::token::Opened;
 use crate::clock::Now;
 use crate::peer::{Attestation, Consumer, Peer, TcpOwner};
 use crate::session::Served;
@@ -20,6 +21,8 @@ pub struct Visitor {
     pub owner: Option<TcpOwner>,
     /// The rule that refuses everything on this connection.
     pub refused: Option<&'static str>,
+    /// The IMDS token that the connection used last.
+    pub(super) token: Opened,
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
@@ -53,6 +56,7 @@ impl Visitor {
             refused: admittance.refuses(peer.as_ref().map(|peer| peer.uid)),
             peer,
             owner: None,
+            token: Opened::default(),
             consumer: consumer.map_or_else(OnceLock::new, OnceLock::from),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
@@ -71,6 +75,7 @@ impl Visitor {
                 cgroup_id: owner.cgroup_id,
             }),
             owner,
+            token: Opened::default(),
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),

@@ -143,9 +143,10 @@ impl Inner {
         let (Some(token), None) = (values.next(), values.next()) else {
             return None;
         };
+        let token = token.as_bytes();
         let left = self
             .tokens
-            .remaining(token.as_bytes(), visitor.uid(), now.boot)?;
+            .remaining(token, visitor.uid(), now.boot, &visitor.token)?;
         // Rounded up: a token that is good is good for a second.
         Some(left.as_millis().div_ceil(1000).try_into().unwrap_or(0))
     }
