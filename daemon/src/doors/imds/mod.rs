@@ -2,7 +2,7 @@
 //! client contract 1–42).
 //!
 //! Whatever fails, fails with an empty body: CRT takes the body of a failed listing for the role's name
-//! (clients.md fact 6). Listing and document answer from the same read, so that no SDK is told a name
+//!. Listing and document answer from the same read, so that no SDK is told a name
 //! whose document is then missing.
 
 use std::net::SocketAddr;
