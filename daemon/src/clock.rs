@@ -70,7 +70,7 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339, UTC, whole seconds, `Z`: the only form every SDK reads (clients.md fact 7).
+/// RFC 3339, UTC, whole seconds, `Z`: the only form every SDK reads.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let timestamp = JiffTimestamp::from_second(self.as_secs()).unwrap_or(if self.0 < 0 {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::daemon::Daemon;
 use super::failure::Failure;
 
-/// How long it may take to listen; BUDGETS gives it 50 ms.
+/// How long it may take to listen; it is meant to take 50 ms at most.
 const START: Duration = Duration::from_secs(10);
 
 /// How long it may take to end before it is killed.

@@ -7,6 +7,7 @@ pub mod logging;
 mod network;
 pub mod notify;
 pub mod options;
+mod orders;
 pub mod paths;
 pub mod run;
 pub mod signals;

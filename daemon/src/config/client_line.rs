@@ -21,7 +21,7 @@ pub(super) fn role(line: &str) -> Option<&str> {
 }
 
 /// Whether every SDK passes a line made with this client path on as it stands: an absolute path of
-/// `[A-Za-z0-9._/-]` (clients.md 3.1, item 97: quotes, blanks, `#` and `=` are each mangled by one).
+/// `[A-Za-z0-9._/-]` (client contract 97: quotes, blanks, `#` and `=` are each mangled by one).
 pub(super) fn is_plain(client: &str) -> bool {
     client.starts_with('/')
         && client

@@ -1,11 +1,12 @@
 //! The names of keys: which exist, which define credentials, which are not built yet.
 
 /// Top-level keys of `config.toml`.
-pub const TOP_LEVEL: [&str; 11] = [
+pub const TOP_LEVEL: [&str; 12] = [
     "allow_root",
     "environment",
     "idle_after",
     "imds",
+    "ledger_arguments",
     "ledger_on_error",
     "lock_on_suspend",
     "log",

@@ -117,6 +117,8 @@ pub struct Settings {
     pub ledger_on_error: LedgerOnError,
     /// Whether uid 0 may use a user's daemon.
     pub allow_root: bool,
+    /// Whether the ledger has every argument of a process; they may hold other programs' secrets.
+    pub ledger_arguments: bool,
     /// Variables that the service manager does not pass on; they win over the process's own.
     pub environment: BTreeMap<String, String>,
 }
@@ -129,6 +131,7 @@ impl fmt::Debug for Settings {
             .field("log", &self.log)
             .field("ledger_on_error", &self.ledger_on_error)
             .field("allow_root", &self.allow_root)
+            .field("ledger_arguments", &self.ledger_arguments)
             .field("environment", &self.environment.keys())
             .finish()
     }

@@ -112,6 +112,9 @@ impl ConfigToml {
                 };
             }
             ("allow_root", value) => self.settings.allow_root = switch(place, &value)?,
+            ("ledger_arguments", value) => {
+                self.settings.ledger_arguments = switch(place, &value)?;
+            }
             ("share_sso_cache" | "lock_on_suspend", value) => {
                 if switch(place.clone(), &value)? {
                     findings.warnings.push(not_in_effect(&place));
@@ -280,6 +283,7 @@ impl Default for Settings {
             log: "info".into(),
             ledger_on_error: LedgerOnError::Serve,
             allow_root: false,
+            ledger_arguments: false,
             environment: BTreeMap::new(),
         }
     }

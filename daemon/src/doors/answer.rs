@@ -15,7 +15,7 @@ use crate::clock::BoxFuture;
 /// An answer as hyper writes it.
 pub type Response = http::Response<Body>;
 
-/// Exactly this, without a charset: Go and Kotlin read errors only then (clients.md section 2).
+/// Exactly this, without a charset: Go and Kotlin read errors only then.
 pub const JSON: &str = "application/json";
 
 /// What real IMDS says of everything.
@@ -132,7 +132,7 @@ pub fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) ->
     response
 }
 
-/// An answer without a body: what SDKs need where a body might be taken for data (clients.md fact 6).
+/// An answer without a body: what SDKs need where a body might be taken for data.
 pub fn empty(status: StatusCode) -> Response {
     let mut response = http::Response::new(Body::Whole(None));
     *response.status_mut() = status;

@@ -190,13 +190,12 @@ fn names(site: Site, host: &[u8]) -> bool {
     if !address.is_loopback() {
         return matches!(address, IpAddr::V4(address) if is_address(host, address, port));
     }
-    is_address(host, Ipv4Addr::LOCALHOST, port)
-        || ["localhost", "[::1]"].iter().any(|name| {
-            host.split_at_checked(name.len())
-                .is_some_and(|(head, rest)| {
-                    head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, port)
-                })
-        })
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
+        host.split_at_checked(name.len())
+            .is_some_and(|(head, rest)| {
+                head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, port)
+            })
+    })
 }
 
 fn is_address(host: &[u8], address: Ipv4Addr, port: u16) -> bool {

@@ -49,14 +49,15 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Ambiguous> {
     Ok(Cow::Owned(single))
 }
 
-/// Whether every reader takes the path for the same, at one glance: what SDKs send all day.
+/// Whether every reader takes the path for the same, at one glance: what SDKs send all day. Folds, which
+/// look at all bytes but at many of them at a time.
 fn is_plain(path: &str) -> bool {
-    let mut before = 0;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'/' | b'-' | b'_');
+    let bytes = path.as_bytes();
     path.starts_with('/')
-        && path.bytes().all(|byte| {
-            let doubled = byte == b'/' && before == b'/';
-            before = byte;
-            !doubled && (byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_'))
+        && bytes.iter().fold(true, |all, &byte| all & plain(byte))
+        && !bytes.windows(2).fold(false, |any, pair| {
+            any | ((pair[0] == b'/') & (pair[1] == b'/'))
         })
 }
 

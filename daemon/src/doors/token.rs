@@ -8,9 +8,11 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -104,7 +106,20 @@ impl TokenAuthority {
     }
 
     /// How long `token` is good for, if it is: sealed here, for this listener and `uid`, and not over.
-    pub fn remaining(&self, token: &[u8], uid: u32, boot: Duration) -> Option<Duration> {
+    /// `opened` belongs to one connection, whose listener and uid stay what they are.
+    pub fn remaining(
+        &self,
+        token: &[u8],
+        uid: u32,
+        boot: Duration,
+        opened: &Opened,
+    ) -> Option<Duration> {
+        let end = opened.end_of(token, || self.open(token, uid))?;
+        end.checked_sub(boot).filter(|left| !left.is_zero())
+    }
+
+    /// When `token` ends, or has ended, if it was sealed here for this listener and `uid`.
+    fn open(&self, token: &[u8], uid: u32) -> Option<Duration> {
         // Before anything is decoded, as Firecracker does.
         if token.len() != TOKEN_BYTES {
             return None;
@@ -120,8 +135,8 @@ impl TokenAuthority {
             .key
             .open_in_place(nonce, self.bound_to(uid), sealed)
             .ok()?;
-        let end = Duration::from_millis(u64::from_be_bytes((&*end).try_into().ok()?));
-        end.checked_sub(boot).filter(|left| !left.is_zero())
+        let end = u64::from_be_bytes((&*end).try_into().ok()?);
+        Some(Duration::from_millis(end))
     }
 
     fn bound_to(&self, uid: u32) -> Aad<[u8; 36]> {
@@ -129,6 +144,35 @@ impl TokenAuthority {
         bound[..32].copy_from_slice(&self.context);
         bound[32..].copy_from_slice(&uid.to_be_bytes());
         Aad::from(bound)
+    }
+}
+
+/// The last token that could be opened on a connection, and its end: SDKs send one token with every
+/// request, and opening it is dear. Whether it is over is asked anew each time.
+#[derive(Default)]
+pub struct Opened(Mutex<Option<(Zeroizing<[u8; TOKEN_BYTES]>, Duration)>>);
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// The end of `token`: as remembered for these very bytes, or what `open` says, then remembered.
+    fn end_of(&self, token: &[u8], open: impl FnOnce() -> Option<Duration>) -> Option<Duration> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, end)) = &*last
+            && verify_slices_are_equal(&known[..], token).is_ok()
+        {
+            return Some(*end);
+        }
+        let end = open()?;
+        *last = token
+            .try_into()
+            .ok()
+            .map(|token| (Zeroizing::new(token), end));
+        Some(end)
     }
 }
 
@@ -174,8 +218,13 @@ mod tests {
     fn it_ends_exactly_with_its_ttl() {
         let authority = authority();
         let token = authority.issue(UID, Duration::from_mins(5), BOOT);
+        let opened = Opened::default();
         let left = |after: u64| {
-            authority.remaining(token.as_bytes(), UID, BOOT + Duration::from_millis(after))
+            let boot = BOOT + Duration::from_millis(after);
+            let fresh = authority.remaining(token.as_bytes(), UID, boot, &Opened::default());
+            let known = authority.remaining(token.as_bytes(), UID, boot, &opened);
+            assert_eq!(fresh, known);
+            known
         };
         assert_eq!(left(0), Some(Duration::from_mins(5)));
         assert_eq!(left(299_999), Some(Duration::from_millis(1)));
@@ -188,7 +237,7 @@ mod tests {
         let token = authority().issue(UID, Duration::from_mins(5), BOOT);
         let good = |key: &TokenKey, boot: &str, listener: &str, uid| {
             TokenAuthority::new(key, boot, listener)
-                .remaining(token.as_bytes(), uid, BOOT)
+                .remaining(token.as_bytes(), uid, BOOT, &Opened::default())
                 .is_some()
         };
         assert!(good(&key(1), "boot-a", "127.0.0.1:1690", UID));
@@ -203,6 +252,10 @@ mod tests {
     fn no_byte_of_it_can_be_changed() {
         let authority = authority();
         let token = authority.issue(UID, Duration::from_mins(5), BOOT);
+        // One that remembers the token does not take another for it.
+        let opened = Opened::default();
+        let remaining = |token: &[u8]| authority.remaining(token, UID, BOOT, &opened);
+        assert!(remaining(token.as_bytes()).is_some());
         for at in 0..token.len() {
             for byte in 0..=u8::MAX {
                 let mut other = token.clone().into_bytes();
@@ -210,17 +263,32 @@ mod tests {
                     continue;
                 }
                 other[at] = byte;
-                assert_eq!(authority.remaining(&other, UID, BOOT), None, "{at} {byte}");
+                assert_eq!(remaining(&other), None, "{at} {byte}");
             }
-            assert_eq!(
-                authority.remaining(&token.as_bytes()[..at], UID, BOOT),
-                None
-            );
+            assert_eq!(remaining(&token.as_bytes()[..at]), None);
         }
-        assert_eq!(
-            authority.remaining(format!("{token}A").as_bytes(), UID, BOOT),
-            None
-        );
+        assert_eq!(remaining(format!("{token}A").as_bytes()), None);
+        assert!(remaining(token.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn the_last_token_opened_is_opened_once() {
+        let authority = authority();
+        let tokens = [1, 2].map(|mins| authority.issue(UID, Duration::from_mins(mins), BOOT));
+        let (opened, opens) = (Opened::default(), std::cell::Cell::new(0));
+        let end_of = |token: &str| {
+            opened.end_of(token.as_bytes(), || {
+                opens.set(opens.get() + 1);
+                authority.open(token.as_bytes(), UID)
+            })
+        };
+        for (token, mins, expected) in [(0, 1, 1), (0, 1, 1), (1, 2, 2), (1, 2, 2), (0, 1, 3)] {
+            let end = Some(BOOT + Duration::from_mins(mins));
+            assert_eq!((end_of(&tokens[token]), opens.get()), (end, expected));
+        }
+        assert_eq!((end_of("no token"), opens.get()), (None, 4));
+        assert!(end_of(&tokens[0]).is_some());
+        assert_eq!(opens.get(), 4);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rolecall::api::Door;
 
+use super::token::Opened;
 use crate::clock::Now;
 use crate::peer::{self, Attestation, Behind, Consumer, Peer, Process, TcpOwner};
 use crate::session::Served;
@@ -20,6 +21,8 @@ pub struct Visitor {
     pub owner: Option<TcpOwner>,
     /// The rule that refuses everything on this connection.
     pub refused: Option<&'static str>,
+    /// The IMDS token that the connection used last.
+    pub(super) token: Opened,
     waiting: Option<Process>,
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
@@ -59,6 +62,7 @@ impl Visitor {
             refused: admittance.refuses(peer.as_ref().map(|peer| peer.uid)),
             peer,
             owner: None,
+            token: Opened::default(),
             waiting,
             consumer,
             given: Mutex::default(),
@@ -78,6 +82,7 @@ impl Visitor {
                 cgroup_id: owner.cgroup_id,
             }),
             owner,
+            token: Opened::default(),
             waiting: None,
             consumer: OnceLock::new(),
             given: Mutex::default(),

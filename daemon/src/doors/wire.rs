@@ -90,43 +90,50 @@ impl Scanner {
                     self.length = None;
                 }
                 State::Head => {
-                    let end = memchr::memchr(b'\n', bytes);
-                    let (part, rest) = end.map_or((bytes, &[][..]), |at| bytes.split_at(at));
-                    self.line.add(part);
-                    bytes = rest;
-                    if end.is_some() {
-                        bytes = &bytes[1..];
-                        let ended = self.end_line();
-                        if ended.is_err() {
-                            self.state = State::Blind;
-                        }
-                        ended?;
+                    let Some(end) = memchr::memchr(b'\n', bytes) else {
+                        self.line.add(bytes);
+                        return Ok(());
+                    };
+                    let part = &bytes[..end];
+                    bytes = &bytes[end + 1..];
+                    // Nearly all lines come in one piece and need not be put together.
+                    let ended = if self.line.length == 0 {
+                        let start = &part[..part.len().min(KEPT)];
+                        self.end_line(start, part.last() == Some(&b'\r'))
+                    } else {
+                        let mut line = std::mem::take(&mut self.line);
+                        line.add(part);
+                        self.end_line(line.kept(), line.ended_by_return)
+                    };
+                    if ended.is_err() {
+                        self.state = State::Blind;
                     }
+                    ended?;
                 }
             }
         }
         Ok(())
     }
 
-    fn end_line(&mut self) -> Result<(), Fault> {
-        if !self.line.ended_by_return {
+    /// A line has ended that begins with `start`, of at most [`KEPT`] bytes.
+    fn end_line(&mut self, start: &[u8], ended_by_return: bool) -> Result<(), Fault> {
+        if !ended_by_return {
             return Err(Fault::BareLineFeed);
         }
-        if self.line.is_blank() {
+        if start == b"\r" {
             self.state = match self.length {
                 None | Some(0) => State::Between,
                 Some(length) => State::Body(length),
             };
-        } else if let Some(value) = self.line.after("content-length:") {
+        } else if let Some(value) = after(start, "content-length:") {
             if self.length.is_some() {
                 return Err(Fault::DuplicateLength);
             }
             // A length that is no number is refused by hyper.
             self.length = Some(value.parse().unwrap_or(0));
-        } else if self.line.after("transfer-encoding:").is_some() {
+        } else if after(start, "transfer-encoding:").is_some() {
             self.state = State::Blind;
         }
-        self.line.reset();
         Ok(())
     }
 }
@@ -143,21 +150,13 @@ impl Line {
     fn kept(&self) -> &[u8] {
         &self.kept[..self.length]
     }
+}
 
-    fn is_blank(&self) -> bool {
-        self.kept() == b"\r"
-    }
-
-    fn after(&self, name: &str) -> Option<&str> {
-        let (head, rest) = self.kept().split_at_checked(name.len())?;
-        head.eq_ignore_ascii_case(name.as_bytes())
-            .then(|| std::str::from_utf8(rest).unwrap_or_default().trim())
-    }
-
-    fn reset(&mut self) {
-        self.length = 0;
-        self.ended_by_return = false;
-    }
+/// What follows `name` in a line that begins with it.
+fn after<'a>(line: &'a [u8], name: &str) -> Option<&'a str> {
+    let (head, rest) = line.split_at_checked(name.len())?;
+    head.eq_ignore_ascii_case(name.as_bytes())
+        .then(|| std::str::from_utf8(rest).unwrap_or_default().trim())
 }
 
 /// A stream whose reads are scanned.

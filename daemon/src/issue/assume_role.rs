@@ -50,7 +50,7 @@ pub(super) fn request(
     request
 }
 
-/// The session in an answer, if the answer is one to this question (security.md T14): temporary
+/// The session in an answer, if the answer is one to this question: temporary
 /// credentials of the role asked for, under the session name asked for, ending in the future and not
 /// later than asked.
 pub(super) fn check(

@@ -18,7 +18,7 @@ pub(super) fn hash(token: &[u8]) -> TokenHash {
     hash
 }
 
-/// 256 random bits in characters that every SDK passes on (clients.md section 2). The word in front tells
+/// 256 random bits in characters that every SDK passes on. The word in front tells
 /// whoever finds one what it is, and keeps it from beginning like an option, with `-`.
 pub(super) fn new_token(random: &dyn Random) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; 32]);

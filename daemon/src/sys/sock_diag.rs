@@ -2,7 +2,7 @@
 //!
 //! The kernel looks one connection up in its hash table and answers with the creator's uid, the socket's
 //! inode and its cgroup, for anybody who asks. That costs a microsecond, where reading `/proc/net/tcp`
-//! costs milliseconds (BUDGETS). Layouts: `linux/inet_diag.h`, `linux/netlink.h`, sock_diag(7).
+//! costs milliseconds. Layouts: `linux/inet_diag.h`, `linux/netlink.h`, sock_diag(7).
 
 use std::cell::RefCell;
 use std::io;

@@ -1,4 +1,4 @@
-//! What rolecall costs, as BUDGETS counts it: each number beside a floor that was measured in the
+//! What rolecall costs, as docs/performance.md tells it: each number beside a floor that was measured in the
 //! same run, in turn with it. `docs/performance.md` says what each row means.
 //!
 //! No time fails the benchmark, for machines are noisy; a count that is wrong does, and so does a

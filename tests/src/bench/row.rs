@@ -1,4 +1,4 @@
-//! One line of BUDGETS: what was measured, against which floor, and whether that is within the budget.
+//! One line of the table: what was measured, against which floor, and whether that is within the budget.
 
 use std::fmt;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// What BUDGETS allows.
+/// What it may cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Budget {
     /// At least this share of the floor's rate.
@@ -91,7 +91,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// `12` or `2.5`: as BUDGETS writes it.
+/// `12` or `2.5`: as people write it.
 #[expect(clippy::cast_precision_loss, reason = "budgets are small")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6

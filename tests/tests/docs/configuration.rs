@@ -211,6 +211,7 @@ fn the_defaults_are_the_real_ones() {
         log,
         ledger_on_error,
         allow_root,
+        ledger_arguments,
         environment,
     } = config.settings;
     let ledger = match ledger_on_error {
@@ -239,6 +240,7 @@ fn the_defaults_are_the_real_ones() {
         ("log", format!("`\"{log}\"`")),
         ("ledger_on_error", format!("`\"{ledger}\"`")),
         ("allow_root", format!("`{allow_root}`")),
+        ("ledger_arguments", format!("`{ledger_arguments}`")),
         ("duration_seconds", call.duration.as_secs().to_string()),
         ("session_name", format!("`\"{DEFAULT_SESSION_NAME}\"`")),
         ("keep_fresh", format!("`{}`", role.keep_fresh)),

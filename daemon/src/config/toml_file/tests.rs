@@ -14,7 +14,7 @@ fn problems(toml: &str) -> String {
 #[test]
 fn the_top_level_keys_are_read() {
     let home = Home::new(
-        "idle_after = \"90m\"\nlog = \"warn,rolecalld=debug\"\nledger_on_error = \"refuse\"\nallow_root = true\n[environment]\nHTTPS_PROXY = \"http://proxy:3128\"\n[[imds]]\nlisten = \"127.0.0.1:1690\"\nrole = \"dev\"\n[[imds]]\nlisten = \"127.0.0.1:1691\"\nrole = \"dev\"\n[[imds]]\nlisten = \"169.254.169.254:80\"\nrole = \"dev\"",
+        "idle_after = \"90m\"\nlog = \"warn,rolecalld=debug\"\nledger_on_error = \"refuse\"\nallow_root = true\nledger_arguments = true\n[environment]\nHTTPS_PROXY = \"http://proxy:3128\"\n[[imds]]\nlisten = \"127.0.0.1:1690\"\nrole = \"dev\"\n[[imds]]\nlisten = \"127.0.0.1:1691\"\nrole = \"dev\"\n[[imds]]\nlisten = \"169.254.169.254:80\"\nrole = \"dev\"",
         DEV,
         KEYS,
     );
@@ -22,7 +22,7 @@ fn the_top_level_keys_are_read() {
     assert_eq!(config.settings.idle_after, Duration::from_mins(90));
     assert_eq!(config.settings.log, "warn,rolecalld=debug");
     assert_eq!(config.settings.ledger_on_error, LedgerOnError::Refuse);
-    assert!(config.settings.allow_root);
+    assert!(config.settings.allow_root && config.settings.ledger_arguments);
     assert_eq!(
         config.settings.environment["HTTPS_PROXY"],
         "http://proxy:3128"

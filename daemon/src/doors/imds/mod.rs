@@ -2,7 +2,7 @@
 //! client contract 1–42).
 //!
 //! Whatever fails, fails with an empty body: CRT takes the body of a failed listing for the role's name
-//! (clients.md fact 6). Listing and document answer from the same read, so that no SDK is told a name
+//!. Listing and document answer from the same read, so that no SDK is told a name
 //! whose document is then missing.
 
 use std::net::SocketAddr;
@@ -143,9 +143,10 @@ impl Inner {
         let (Some(token), None) = (values.next(), values.next()) else {
             return None;
         };
+        let token = token.as_bytes();
         let left = self
             .tokens
-            .remaining(token.as_bytes(), visitor.uid(), now.boot)?;
+            .remaining(token, visitor.uid(), now.boot, &visitor.token)?;
         // Rounded up: a token that is good is good for a second.
         Some(left.as_millis().div_ceil(1000).try_into().unwrap_or(0))
     }

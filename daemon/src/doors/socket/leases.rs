@@ -17,7 +17,7 @@ use crate::lease::{Lease, Wanted};
 use crate::recipe::Role;
 
 /// What shadows the container variables in one SDK or another (clients.md 1.6).
-const SHADOWING: [&str; 10] = [
+const SHADOWING: [&str; 11] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -27,6 +27,8 @@ const SHADOWING: [&str; 10] = [
     "AWS_DEFAULT_PROFILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
+    // The oldest SDKs' file of keys, which botocore still reads before the container door.
+    "AWS_CREDENTIAL_FILE",
     // Wins over the full URI in every SDK but Go's first.
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 ];

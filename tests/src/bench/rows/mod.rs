@@ -1,4 +1,4 @@
-//! The rows, in BUDGETS' order.
+//! The rows, in the order of docs/performance.md.
 
 mod cold;
 mod doors;
