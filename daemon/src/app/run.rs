@@ -36,6 +36,7 @@ use crate::keeper::{Freshen, Keepers, Tools};
 use crate::lease::scope::Kernel as Processes;
 use crate::lease::{Leases, Tools as LeaseTools};
 use crate::ledger::{Event, Ledger, Record};
+use crate::peer;
 use crate::secrets::{OsRandom, SharedRandom};
 use crate::sys::hardening::{HardeningError, harden};
 use crate::sys::host;
@@ -216,6 +217,7 @@ async fn serve(
         in_force: {
             let (environment, sts) = (environment.clone(), Arc::clone(&sts));
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
+                peer::want_all_arguments(settings.ledger_arguments);
                 sts.set_network(network(&environment, Some(settings)));
                 admit.send_replace(Admittance {
                     uid,

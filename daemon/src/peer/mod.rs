@@ -24,11 +24,25 @@ mod tcp;
 mod unix;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Serialize, Serializer};
 
 pub use self::tcp::{of_tcp, process_of};
 pub use self::unix::{complete, of_unix};
+
+/// Whether [`Process::arguments`] is filled in.
+static ALL_ARGUMENTS: AtomicBool = AtomicBool::new(false);
+
+/// Puts `ledger_arguments` in force.
+pub fn want_all_arguments(wanted: bool) {
+    ALL_ARGUMENTS.store(wanted, Ordering::Relaxed);
+}
+
+#[cfg(target_os = "linux")]
+fn all_arguments_wanted() -> bool {
+    ALL_ARGUMENTS.load(Ordering::Relaxed)
+}
 
 /// What the kernel says about the other end of a connection, and what `/proc` adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

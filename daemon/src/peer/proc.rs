@@ -98,6 +98,8 @@ impl Handle {
         let cgroup = groups.as_deref().and_then(cgroup::path);
         let process = Process {
             argv0: argv.first().map(|argv0| clip(argv0)),
+            arguments: super::all_arguments_wanted()
+                .then(|| argv.iter().map(|argument| clip(argument)).collect()),
             script: script.as_deref().map(clip),
             cwd: self.path("cwd"),
             cgroup: cgroup.map(str::to_owned),

@@ -169,3 +169,27 @@ fn numbers_go_on_after_a_restart_and_names_stay() {
         .collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
 }
+
+#[test]
+fn all_arguments_are_there_only_if_they_are_asked_for() {
+    for (settings, wanted) in [("", false), ("ledger_arguments = true\n", true)] {
+        let mut world = World::new();
+        world.configure(settings);
+        world.start();
+        world.write("asks.sh", "rolecall process dev >/dev/null\n");
+        let script = world.path("asks.sh");
+        rolecall_tests::harness::run(world.command("sh").arg(script).arg("--verbatim")).ok();
+        let record = world.wait_for_record("the script", |record| record["event"] == "serve");
+        let process = &record["consumer"]["process"];
+        assert!(
+            process["script"].to_string().contains("asks.sh"),
+            "{process:#}"
+        );
+        assert_eq!(
+            process["arguments"][2] == "--verbatim",
+            wanted,
+            "{process:#}"
+        );
+        assert_eq!(record.to_string().contains("--verbatim"), wanted);
+    }
+}

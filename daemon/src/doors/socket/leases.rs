@@ -16,7 +16,7 @@ use crate::lease::scope::{self, Scope, ScopeError};
 use crate::lease::{Lease, Wanted};
 use crate::recipe::Role;
 
-/// What shadows the container variables in one SDK or another (clients.md 1.6).
+/// What shadows the container variables in one SDK or another.
 const SHADOWING: [&str; 11] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
