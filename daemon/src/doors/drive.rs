@@ -19,7 +19,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::answer::{Answering, Body, Response};
-use super::beside::Beside;
 use super::body;
 use super::connections::{Admitted, Busy, Connection};
 use super::guard::{self, Refusal, Site};
@@ -58,17 +57,11 @@ pub(super) async fn drive<S>(
     let mut unwanted = pin!(connection.unwanted());
     let mut drained = pin!(drain.wait_for(|draining| *draining));
     let mut draining = false;
-    let mut beside = Beside::default();
     poll_fn(|cx| {
-        if http.as_mut().poll(cx).is_ready() {
+        if http.as_mut().poll(cx).is_ready() || unwanted.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        let (mut due, waker) = beside.of(cx.waker());
-        let aside = &mut Context::from_waker(waker);
-        if due && unwanted.as_mut().poll(aside).is_ready() {
-            return Poll::Ready(());
-        }
-        if due && !draining && drained.as_mut().poll(aside).is_ready() {
+        if !draining && drained.as_mut().poll(cx).is_ready() {
             draining = true;
             http.as_mut().graceful_shutdown();
             if http.as_mut().poll(cx).is_ready() {
@@ -78,9 +71,8 @@ pub(super) async fn drive<S>(
         if let Some(next) = patience.begins(armed, &connection) {
             armed = next;
             timer.set(sleep(patience.limit(armed)));
-            due = true;
         }
-        while due && timer.as_mut().poll(aside).is_ready() {
+        while timer.as_mut().poll(cx).is_ready() {
             match patience.over(armed, &connection) {
                 Verdict::Close => return Poll::Ready(()),
                 Verdict::Again(next) => {

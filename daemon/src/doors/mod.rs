@@ -6,7 +6,6 @@
 //! no copy of the body.
 
 pub mod answer;
-mod beside;
 pub mod bind;
 pub mod body;
 pub mod connections;
