@@ -98,12 +98,21 @@ impl Records {
             end: served.reported,
             at: now.wall,
         };
-        if visitor.is_incomplete() {
+        if let Some(key) = visitor.waiting_key() {
+            // A consumer's first serve is recorded whole, and so read before the answer: a script whose last
+            // word is our client is gone right after it.
+            if self
+                .witness
+                .first_serve(&first.access_key_id, &key, first.end)
+            {
+                let consumer = self.seen(&first);
+                self.note(first, consumer);
+                return;
+            }
             let records = Arc::clone(self);
-            // Runs once the task that writes the answer pauses.
+            // Runs once the task that writes the answer pauses; for `status` alone.
             tokio::spawn(async move {
-                first.visitor.complete();
-                records.write(first);
+                records.seen(&first);
             });
         } else if visitor.consumer().is_some() {
             self.write(first);
@@ -113,15 +122,7 @@ impl Records {
     }
 
     fn write(&self, first: FirstServe) {
-        let unknown = Consumer {
-            uid: first.visitor.uid(),
-            process: None,
-        };
-        let consumer = first.visitor.consumer().cloned().unwrap_or(unknown);
-        if let Some(role) = &first.record.role {
-            self.readers
-                .read(role, &consumer, first.visitor.door, first.at);
-        }
+        let consumer = self.seen(&first);
         // Nobody known is nobody in particular: a process that was gone before it could be looked for is not
         // taken for the one before it, so every connection of such counts as a consumer of its own.
         let is_first = consumer.process.is_none()
@@ -129,11 +130,29 @@ impl Records {
                 .witness
                 .first_serve(&first.access_key_id, &consumer.key(), first.end);
         if is_first {
-            self.witness.note(Record {
-                consumer: Some(consumer),
-                ..first.record
-            });
+            self.note(first, consumer);
         }
+    }
+
+    fn note(&self, first: FirstServe, consumer: Consumer) {
+        self.witness.note(Record {
+            consumer: Some(consumer),
+            ..first.record
+        });
+    }
+
+    /// Remembers the consumer, as far as it is known by now, for `status`.
+    fn seen(&self, first: &FirstServe) -> Consumer {
+        let unknown = Consumer {
+            uid: first.visitor.uid(),
+            process: None,
+        };
+        let consumer = first.visitor.complete().cloned().unwrap_or(unknown);
+        if let Some(role) = &first.record.role {
+            self.readers
+                .read(role, &consumer, first.visitor.door, first.at);
+        }
+        consumer
     }
 
     /// `visitor` was refused by `rule`.

@@ -52,13 +52,14 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Ambiguous> {
 /// Whether every reader takes the path for the same, at one glance: what SDKs send all day. Folds, which
 /// look at all bytes but at many of them at a time.
 fn is_plain(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'/' | b'-' | b'_');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let doubled = |pair: &[u8]| pair[0] == b'/' && pair[1] == b'/';
     let bytes = path.as_bytes();
     path.starts_with('/')
         && bytes.iter().fold(true, |all, &byte| all & plain(byte))
-        && !bytes.windows(2).fold(false, |any, pair| {
-            any | ((pair[0] == b'/') & (pair[1] == b'/'))
-        })
+        && !bytes
+            .windows(2)
+            .fold(false, |any, pair| any | doubled(pair))
 }
 
 /// One segment of a socket path, decoded once: role names may hold any character (DESIGN, "imds"), so

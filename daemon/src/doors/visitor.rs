@@ -100,9 +100,14 @@ impl Visitor {
         self.consumer.get()
     }
 
-    /// Whether [`Visitor::complete`] has something to read.
-    pub fn is_incomplete(&self) -> bool {
-        self.waiting.is_some() && self.consumer().is_none()
+    /// What names the consumer, if [`Visitor::complete`] has something to read of it.
+    pub fn waiting_key(&self) -> Option<String> {
+        let outline = self.waiting.as_ref()?;
+        let consumer = || Consumer {
+            uid: self.uid(),
+            process: Some(outline.clone()),
+        };
+        self.consumer().is_none().then(|| consumer().key())
     }
 
     /// Who the credentials are for, with all facts about an ancestor that waits: some tens of
