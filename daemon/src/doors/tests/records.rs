@@ -120,7 +120,7 @@ async fn refusals_name_who_was_refused() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_waits_is_looked_at_after_the_answer() {
+async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer_then() {
     let world = World::new();
     let served = world.dev.read(START).unwrap();
     let own = peer::process(std::process::id()).unwrap();
@@ -128,18 +128,32 @@ async fn a_consumer_that_waits_is_looked_at_after_the_answer() {
         cwd: None,
         ..own.clone()
     };
-    let (peer, _) = unix_peer(UID);
-    let known = Some((peer, Behind::Waiting(outline)));
-    let visitor = Arc::new(Visitor::of_unix(known, admittance()));
-    for _ in 0..3 {
+    let visitor = || {
+        let (peer, _) = unix_peer(UID);
+        let known = Some((peer, Behind::Waiting(outline.clone())));
+        Arc::new(Visitor::of_unix(known, admittance()))
+    };
+    let serve = |visitor: &Arc<Visitor>, now| {
         world
             .records
-            .served(&visitor, &*world.dev, &served, None, START);
-        assert!(visitor.consumer().is_none() && world.recorded().is_empty());
-        assert!(world.records.readers().of("dev").is_empty());
-    }
-    let records = world.until_recorded(1).await;
+            .served(visitor, &*world.dev, &served, None, now);
+    };
+
+    let first = visitor();
+    serve(&first, START);
+    let records = world.recorded();
     let consumer = records[0].consumer.as_ref().unwrap();
     assert_eq!(consumer.process.as_ref(), Some(&own));
-    assert_eq!(world.records.readers().of("dev")[0].pid, Some(own.pid));
+
+    // Its next client: nothing new for the ledger, and nothing to wait for.
+    let second = visitor();
+    let now = world.later(90);
+    serve(&second, now);
+    assert!(second.consumer().is_none());
+    tokio::task::yield_now().await;
+    assert_eq!(second.consumer(), first.consumer());
+    let readers = world.records.readers().of("dev");
+    assert_eq!(readers.len(), 1);
+    assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
+    assert_eq!(world.recorded().len(), 1);
 }
