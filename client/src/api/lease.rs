@@ -38,7 +38,8 @@ pub enum LeaseScope {
     },
     /// A terminal session, by its leader: ends when the leader does.
     Session {
-        /// The leader's process id.
+        /// The leader's process id. 0 if the asker cannot see it (a container's own process namespace): its
+        /// own session, whoever leads that.
         leader: u32,
     },
 }

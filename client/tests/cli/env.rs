@@ -33,10 +33,20 @@ fn a_shell_evaluates_it() {
 #[test]
 fn the_lease_is_the_shell_session_s() {
     let server = granting();
-    server.run(&["env", "dev", "--format", "fish"]);
-    let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
+    let client = server.command(&["env", "dev", "--format", "fish"]);
+    let mut session = Command::new("setsid");
+    session
+        .env_clear()
+        .args(["--wait", "sh", "-c", "echo $$; \"$@\" >&2", "sh"])
+        .arg(client.get_program())
+        .args(client.get_args());
+    for (name, value) in client.get_envs() {
+        session.env(name, value.unwrap_or_default());
+    }
+    let output = session.output().unwrap();
+    let leader = stdout(&output).trim().to_owned();
     let request = &server.requests()[0];
-    let scope = format!(r#""scope":{{"kind":"session","leader":{session}}}"#);
+    let scope = format!(r#""scope":{{"kind":"session","leader":{leader}}}"#);
     assert!(request.contains(&scope), "{request}");
 }
 

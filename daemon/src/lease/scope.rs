@@ -104,6 +104,11 @@ pub enum ScopeError {
     /// It leads no session, or not the asker's.
     #[error("process {0} does not lead the asking process's session")]
     NotTheLeader(u32),
+    /// Neither its own session's leader nor a parent of its own can be seen.
+    #[error(
+        "the asking process's session has no leader here, and no process of its own that goes on"
+    )]
+    UnseenLeader,
     /// A kind of scope that this version does not know.
     #[error("this daemon does not know that kind of scope")]
     UnknownKind,
@@ -116,7 +121,7 @@ const MOST_ANCESTORS: usize = 64;
 /// or the leader of its own session.
 ///
 /// `su` and `sudo` start a shell within the session of another user, whose leader is not for the asker to
-/// bind to: then it is the process that all of the asker's own in that session come from.
+/// bind to, and what starts a container leads its session from outside of its process namespace: then it is the process that all of the asker's own in that session come from.
 pub fn resolve(
     asked: LeaseScope,
     asker: Option<&Process>,
@@ -126,9 +131,15 @@ pub fn resolve(
     let asker = asker.ok_or(ScopeError::UnknownAsker)?;
     let (pid, session) = match asked {
         LeaseScope::Process { pid } => (pid, false),
+        LeaseScope::Session { leader: 0 } => (asker.sid, true),
         LeaseScope::Session { leader } => (leader, true),
         _ => return Err(ScopeError::UnknownKind),
     };
+    if session && pid == 0 {
+        return outermost(asker, processes)
+            .map(|process| Scope::Process(leader(&process, boot_id)))
+            .ok_or(ScopeError::UnseenLeader);
+    }
     let process = processes.process(pid).ok_or(ScopeError::Gone(pid))?;
     if process.uid != asker.uid {
         return (session && asker.sid == pid)
@@ -181,17 +192,17 @@ fn name(process: &Process) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Pid, parent and uid of everything in session 10.
-    struct Session(&'static [(u32, u32, u32)]);
+    /// Pid, parent and uid of everything in a session, after its leader.
+    struct Session(u32, &'static [(u32, u32, u32)]);
 
     impl Processes for Session {
         fn process(&self, pid: u32) -> Option<Process> {
-            let (pid, ppid, uid) = *self.0.iter().find(|process| process.0 == pid)?;
+            let (pid, ppid, uid) = *self.1.iter().find(|process| process.0 == pid)?;
             Some(Process {
                 pid,
                 ppid,
                 uid,
-                sid: 10,
+                sid: self.0,
                 ..Process::default()
             })
         }
@@ -205,7 +216,7 @@ mod tests {
     fn a_shell_in_another_user_s_session_is_bound_to_itself() {
         let asked = LeaseScope::Session { leader: 10 };
         let resolve = |tree: &'static [(u32, u32, u32)], asker| {
-            let session = Session(tree);
+            let session = Session(10, tree);
             let scope = resolve(asked, session.process(asker).as_ref(), &session, "boot");
             scope.map(|scope| matches!(scope, Scope::Process(_)).then(|| scope.leader().pid))
         };
@@ -223,5 +234,21 @@ mod tests {
         // A tree that is none.
         let circle = &[(10, 1, 0), (12, 13, 7), (13, 12, 7)];
         assert!(resolve(circle, 12).is_ok());
+    }
+    #[test]
+    fn a_session_whose_leader_is_out_of_sight_is_bound_to_what_goes_on() {
+        // A container's first process, its shell and the client.
+        let tree = &[(1, 0, 7), (2, 1, 7), (3, 2, 7)];
+        let resolve = |sid, leader, asker| {
+            let session = Session(sid, tree);
+            let asked = LeaseScope::Session { leader };
+            let scope = resolve(asked, session.process(asker).as_ref(), &session, "boot");
+            scope.map(|scope| (scope.leader().pid, matches!(scope, Scope::Session(_))))
+        };
+        assert_eq!(resolve(0, 0, 3), Ok((1, false)));
+        assert_eq!(resolve(0, 0, 1), Err(ScopeError::UnseenLeader));
+        // The client cannot see it, and the daemon can.
+        assert_eq!(resolve(2, 0, 3), Ok((2, true)));
+        assert_eq!(resolve(0, 2, 3), Err(ScopeError::NotTheLeader(2)));
     }
 }

@@ -56,19 +56,27 @@ fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
     Ok(variables)
 }
 
-/// The session's leader; where that is outside of what this process can see (a container's own
-/// process namespace), the caller itself.
+/// The session that the shell is in. A leader that this process cannot see, because it is outside of the
+/// container's process namespace, is 0: then it is for the daemon to find what the session hangs on.
 fn scope() -> LeaseScope {
-    let id = |pid: rustix::process::Pid| u32::try_from(pid.as_raw_nonzero().get()).ok();
-    let leader = rustix::process::getsid(None).ok().and_then(id);
-    let parent = || rustix::process::getppid().and_then(id);
-    match (leader, parent()) {
-        (Some(leader), _) if leader > 0 => LeaseScope::Session { leader },
-        (_, Some(pid)) => LeaseScope::Process { pid },
-        _ => LeaseScope::Process {
-            pid: std::process::id(),
-        },
+    LeaseScope::Session {
+        leader: session_leader().unwrap_or(0),
     }
+}
+
+/// From `/proc`, as `rustix::process::getsid` takes for granted that there is a leader to see.
+#[cfg(target_os = "linux")]
+fn session_leader() -> Option<u32> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // After the command, which is in parentheses: state, parent, process group, session (proc_pid_stat(5)).
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_leader() -> Option<u32> {
+    let leader = rustix::process::getsid(None).ok()?;
+    u32::try_from(leader.as_raw_nonzero().get()).ok()
 }
 
 /// The session's keys themselves.

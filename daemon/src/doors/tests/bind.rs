@@ -156,7 +156,8 @@ fn a_path_too_long_for_a_socket_is_said_to_be() {
 #[test]
 fn of_many_that_start_at_once_exactly_one_serves() {
     let place = Arc::new(place());
-    for _ in 0..100 {
+    let mut rounds = 0;
+    while rounds < 100 {
         let barrier = Arc::new(std::sync::Barrier::new(4));
         let threads: Vec<_> = (0..4)
             .map(|_| {
@@ -172,6 +173,12 @@ fn of_many_that_start_at_once_exactly_one_serves() {
             .map(|thread| thread.join().unwrap())
             .collect();
         let winners = results.iter().filter(|result| result.is_ok()).count();
+        // Another test that is just starting a child gives it a copy of the last round's lock, until the
+        // child becomes its program.
+        if winners == 0 {
+            continue;
+        }
+        rounds += 1;
         assert_eq!(winners, 1);
         UnixStream::connect(&place.socket).unwrap();
     }
