@@ -22,6 +22,7 @@ use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Signal};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
+use crate::doors::access::Access;
 use crate::doors::bind;
 use crate::doors::container::Container;
 use crate::doors::metrics::Metrics;
@@ -191,6 +192,7 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
+    let access = Arc::new(Access::new(Arc::clone(&common.whois)));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(
@@ -201,6 +203,7 @@ async fn serve(
     let listeners = (!options.once).then(|| {
         Listeners::new(Parts {
             keepers: keepers.clone(),
+            access: Arc::clone(&access),
             records: Arc::clone(&records),
             common: Arc::clone(&common),
             key,
@@ -259,6 +262,7 @@ async fn serve(
                 let handler = Container::new(
                     Arc::clone(&roles),
                     leases.clone(),
+                    Arc::clone(&access),
                     Arc::clone(&records),
                     Arc::clone(&clock),
                 );
@@ -287,6 +291,7 @@ async fn serve(
     let socket = Socket::new(SocketTools {
         roles,
         leases,
+        access,
         records,
         control: Arc::clone(&daemon) as Arc<dyn Control>,
         metrics,

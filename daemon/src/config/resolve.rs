@@ -14,7 +14,7 @@ use super::keys::{NOT_BUILT, OTHER_SOURCES};
 use super::problem::{Fault, Place, warning};
 use super::toml_file::expected;
 use super::tree::Value;
-use crate::recipe::{Call, Fingerprint, Recipe, Role, RoleName, Source, StaticKeys, Step};
+use crate::recipe::{Call, Fingerprint, Recipe, Role, RoleName, Rules, Source, StaticKeys, Step};
 
 /// A chain longer than this is more likely a mistake than a wish.
 const LONG_CHAIN: usize = 7;
@@ -76,6 +76,7 @@ impl<'a> Resolver<'a> {
                     self.definitions.own(name, "keep_fresh"),
                     Some((Value::Switch(true), _))
                 ),
+                rules: Rules::default(),
                 name: role_name,
                 recipe,
                 notes,

@@ -5,6 +5,7 @@
 //! ledger. With a session at hand an answer is made where the request is read: no task, no lock held,
 //! no copy of the body.
 
+pub mod access;
 pub mod answer;
 pub mod bind;
 pub mod body;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::metrics::Metrics;
 use super::needs::Witness;
 use super::records::Records;
@@ -83,6 +84,10 @@ impl World {
             clock: Arc::new(self.clock.clone()),
             admittance: self.admittance.subscribe(),
         })
+    }
+
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::new(Access::new(self.whois.clone()))
     }
 
     pub(super) async fn leases(&self) -> Leases {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::super::access::{Asked, Verdict};
 use super::super::answer::{Answering, JSON, Response, with_body};
 use super::super::needs::{RoleInForce, obtain};
 use super::super::visitor::Visitor;
@@ -20,6 +21,7 @@ pub(super) fn answer(
 ) -> Answering {
     let now = tools.clock.now();
     if let Some(role) = named(tools, role)
+        && let Some(Verdict::Yes(role)) = tools.access.at_once(asked(visitor, &role))
         && let Some(served) = role.read(now)
     {
         return give(tools, visitor, role.as_ref(), &served, now).into();
@@ -31,15 +33,33 @@ pub(super) fn answer(
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };
+        let begun = tools.clock.now();
+        let role = match tools
+            .access
+            .decide(asked(&visitor, &role), query.wait)
+            .await
+        {
+            Verdict::Yes(role) => role,
+            Verdict::No(denial) => return problem::answer(denial.problem()),
+        };
         let now = tools.clock.now();
         if let Some(served) = role.read(now) {
             return give(&tools, &visitor, role.as_ref(), &served, now);
         }
-        match obtain(&*tools.roles, &*tools.clock, role, query.wait).await {
+        let left = now.until(begun.plus(query.wait));
+        match obtain(&*tools.roles, &*tools.clock, role, left).await {
             Ok((role, served)) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
             Err(none) => problem::answer(none.problem()),
         }
     })
+}
+
+fn asked<'a>(visitor: &'a Arc<Visitor>, role: &'a Arc<dyn RoleInForce>) -> Asked<'a> {
+    Asked {
+        visitor,
+        role,
+        lease: None,
+    }
 }
 
 fn give(

@@ -20,6 +20,7 @@ use rolecall::api::{Code, Door, MAX_WAIT_SECONDS, Problem, VERSION_HEADER};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
 use super::metrics::Metrics;
@@ -39,6 +40,8 @@ pub struct Tools {
     pub roles: Arc<dyn Roles>,
     /// Live leases.
     pub leases: Leases,
+    /// Who may have what.
+    pub access: Arc<Access>,
     /// The ledger and the readers.
     pub records: Arc<Records>,
     /// The daemon as a whole.
@@ -122,7 +125,7 @@ impl Socket {
             Route::Status => json(StatusCode::OK, &status::status(tools)).into(),
             Route::Roles => json(StatusCode::OK, &status::roles(tools)).into(),
             Route::Metrics => status::metrics(tools).into(),
-            Route::Whoami(role) => whoami::answer(tools, &role, query),
+            Route::Whoami(role) => whoami::answer(tools, visitor, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
             Route::Leases if head.method == http::Method::GET => {

@@ -51,6 +51,7 @@ impl Rig {
         let door = Container::new(
             world.roles.clone(),
             leases.clone(),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );

@@ -34,6 +34,7 @@ impl Rig {
             role.to_owned(),
             world.roles.clone(),
             TokenAuthority::new(&key, "boot-a", "127.0.0.1:1690"),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );

@@ -1,0 +1,95 @@
+//! May this consumer have this role through this door, now? Asked before every session that a door hands
+//! out, by all doors alike.
+//!
+//! Most roles have no rules, and most of the time nothing is locked or fenced: [`Access::at_once`] says so
+//! from what is at hand, without a lock. What takes more (a process to be looked up, a person to be asked)
+//! is left to [`Access::decide`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall::api::{Code, Problem};
+
+use super::needs::{RoleInForce, WhoIs};
+use super::visitor::Visitor;
+use crate::lease::Lease;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "trait objects")]
+pub struct Asked<'a> {
+    /// By whom, through which door.
+    pub visitor: &'a Arc<Visitor>,
+    /// For which role.
+    pub role: &'a Arc<dyn RoleInForce>,
+    /// With which lease's token, on the container door.
+    pub lease: Option<&'a Arc<Lease>>,
+}
+
+/// The answer.
+#[expect(missing_debug_implementations, reason = "trait objects")]
+pub enum Verdict {
+    /// Yes: with the session of this role, which a lease may have put in the place of the one asked for.
+    Yes(Arc<dyn RoleInForce>),
+    /// No.
+    No(Denial),
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The doors are locked.
+    Locked(Problem),
+    /// A rule says no: the name of the rule, for the ledger.
+    Refused(&'static str, Problem),
+    /// A person has been asked and has not answered yet.
+    PersonNeeded(Problem),
+}
+
+impl Denial {
+    /// What the socket says, and the container door in its own form.
+    pub fn problem(&self) -> &Problem {
+        match self {
+            Self::Locked(problem) | Self::Refused(_, problem) | Self::PersonNeeded(problem) => {
+                problem
+            }
+        }
+    }
+}
+
+/// Decides.
+#[expect(missing_debug_implementations, reason = "trait objects")]
+pub struct Access {
+    whois: Arc<dyn WhoIs>,
+}
+
+impl Access {
+    /// Looks processes up with `whois`.
+    pub fn new(whois: Arc<dyn WhoIs>) -> Self {
+        Self { whois }
+    }
+
+    /// The verdict, if it takes nothing that is not at hand.
+    pub fn at_once(&self, asked: Asked<'_>) -> Option<Verdict> {
+        if asked.role.role().rules.is_empty() {
+            return Some(Verdict::Yes(Arc::clone(asked.role)));
+        }
+        None
+    }
+
+    /// The verdict, waiting at most `limit` for a person.
+    pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
+        if let Some(verdict) = self.at_once(asked) {
+            return verdict;
+        }
+        let _ = (&self.whois, limit);
+        Verdict::No(Denial::Refused(
+            "allow",
+            Problem {
+                code: Code::Refused,
+                message: "a rule refuses".to_owned(),
+                hint: None,
+            },
+        ))
+    }
+}

@@ -1,0 +1,53 @@
+//! Who may have a role, through which doors, and whether a person is asked. Pure data; `peer::rules` and
+//! the doors decide by it.
+
+use std::path::PathBuf;
+
+use rolecall::api::Door;
+
+/// The rules of one role (`allow`, `uid`, `unit`, `doors`, `confirm`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Any of these entries lets a consumer in; none at all lets every consumer in.
+    pub allow: Vec<Allow>,
+    /// The doors that serve the role; None is all.
+    pub doors: Option<Vec<Door>>,
+    /// Whether a person is asked.
+    pub confirm: Confirm,
+}
+
+impl Rules {
+    /// Whether they ask for nothing: then a read looks at nobody.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One entry of `allow`: all that is there must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// The consumer's executable, links resolved.
+    pub exe: Option<PathBuf>,
+    /// The systemd unit it runs in.
+    pub unit: Option<String>,
+    /// The cgroup it is in, or below.
+    pub cgroup: Option<String>,
+    /// Whether it has a terminal.
+    pub tty: Option<bool>,
+    /// Its uid.
+    pub uid: Option<u32>,
+    /// The executable of one of its ancestors, links resolved.
+    pub parent: Option<PathBuf>,
+}
+
+/// `confirm`: whether a person is asked before a consumer gets the role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confirm {
+    /// Nobody is asked.
+    #[default]
+    Never,
+    /// Once for each consumer, remembered for a while.
+    FirstUse,
+    /// Every time.
+    Always,
+}
