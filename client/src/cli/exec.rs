@@ -50,6 +50,7 @@ pub(super) fn lease(daemon: &Daemon, role: &str, scope: LeaseScope) -> Result<Le
         wait: MAX_WAIT_SECONDS,
         can_prompt: false,
         region,
+        through_lock: false,
     };
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
     daemon.post(Target::new("/v1/leases"), &request, limit)

@@ -2,7 +2,7 @@
 
 use rolecall::api::{
     Code, ConfigProblem, ConfigStatus, ConsumerStatus, Door, DoorStatus, Failure, LeaseStatus,
-    LedgerStatus, RoleState, RoleStatus, SessionStatus, Severity, Status,
+    LedgerStatus, LockStatus, RoleState, RoleStatus, SessionStatus, Severity, Status,
 };
 
 /// 2026-01-01T12:00:00Z.
@@ -80,7 +80,10 @@ pub(crate) fn healthy() -> Status {
             scope: "process 4711 (terraform)".to_owned(),
             created: "2026-01-01T11:30:00Z".to_owned(),
             ends: None,
+            through_lock: false,
         }],
+        challenges: vec![],
+        lock: LockStatus::default(),
         ledger: LedgerStatus {
             file: "/home/alice/.local/state/rolecall/ledger.jsonl".to_owned(),
             error: None,

@@ -74,6 +74,7 @@ pub mod keys;
 mod load;
 mod problem;
 mod resolve;
+mod rules;
 mod setup;
 mod shared;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Who is at the other end of one connection, and what they were given on it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rolecall::api::Door;
@@ -27,7 +27,11 @@ pub struct Visitor {
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
+    number: u64,
 }
+
+/// Numbers connections.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Which uids may use this daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,7 @@ impl Visitor {
             consumer,
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -87,12 +92,18 @@ impl Visitor {
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// The peer's uid. The kernel's "nobody" where it cannot tell; nothing is served then.
     pub fn uid(&self) -> u32 {
         self.peer.as_ref().map_or(u32::MAX, |peer| peer.uid)
+    }
+
+    /// Names the connection among all that this daemon has had.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Who the credentials are for, once known.

@@ -58,7 +58,8 @@ pub(super) fn descends<T: Tree>(tree: &T, pid: u32, ancestor: u32) -> bool {
     false
 }
 
-fn parent<T: Tree>(tree: &T, child: Link) -> Option<T::Node> {
+/// The parent of `child`, if that can be seen and is no other under its pid.
+pub(super) fn parent<T: Tree>(tree: &T, child: Link) -> Option<T::Node> {
     if child.ppid <= 1 {
         return None;
     }

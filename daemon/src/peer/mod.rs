@@ -7,15 +7,18 @@
 //! All of it is what one user's processes say about themselves: `argv`, the working directory and, with
 //! some effort, the executable are theirs to choose. The uid is not.
 
+mod ancestors;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod consumer;
+mod executable;
 mod kept;
 #[cfg(target_os = "linux")]
 mod proc;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_proc.rs"]
 mod proc;
+pub mod rules;
 #[cfg(target_os = "linux")]
 mod script;
 #[cfg(target_os = "linux")]
@@ -28,6 +31,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Serialize, Serializer};
 
+pub use self::ancestors::ancestors;
+pub use self::executable::Executable;
 pub use self::tcp::{of_tcp, process_of};
 pub use self::unix::{complete, of_unix};
 
@@ -190,6 +195,18 @@ pub fn descends_from(pid: u32, ancestor: u32) -> bool {
 #[cfg(target_os = "linux")]
 fn is_client(exe: &Path) -> bool {
     file_name(exe) == Some("rolecall")
+}
+
+/// Whether an executable, by its name, runs scripts: then its own path says little about what it does.
+#[cfg(target_os = "linux")]
+pub fn is_interpreter(exe: &Path) -> bool {
+    script::is_interpreter(exe)
+}
+
+/// Whether an executable runs scripts: of no process here anything is known.
+#[cfg(not(target_os = "linux"))]
+pub fn is_interpreter(_exe: &Path) -> bool {
+    false
 }
 
 /// The last part of a path, without the ` (deleted)` the kernel adds when the file was replaced.

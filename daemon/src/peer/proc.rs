@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat, readlinkat_raw};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, readlinkat_raw, statat};
 use rustix::io::{read, retry_on_intr};
 
 use super::consumer::{Link, Tree};
@@ -125,7 +125,14 @@ impl Handle {
                 .is_some_and(|exe| self.path("exe").as_deref() == Some(exe))
     }
 
-    fn exe(&self) -> Option<&Path> {
+    /// Device, number and count of links of the file it runs, whatever its name.
+    pub(super) fn executable_file(&self) -> Option<(u64, u64, u64)> {
+        let file = statat(&self.directory, "exe", AtFlags::empty()).ok()?;
+        Some((file.st_dev, file.st_ino, file.st_nlink))
+    }
+
+    /// Its executable, as when it was first looked at.
+    pub(super) fn exe(&self) -> Option<&Path> {
         self.exe.get_or_init(|| self.path("exe")).as_deref()
     }
 

@@ -94,6 +94,7 @@ async fn grant(
         role: role.name.clone(),
         scope,
         reason: request.reason,
+        through_lock: request.through_lock,
         files,
         peer: visitor.peer.clone(),
         consumer: visitor.complete().cloned(),

@@ -146,9 +146,15 @@ struct Query {
     wait: Duration,
     count: Option<usize>,
     after: Option<u64>,
+    can_prompt: bool,
 }
 
 impl Query {
+    /// How long a person's answer is waited for: not at all by who can put the question to one.
+    fn patience(self) -> Duration {
+        if self.can_prompt { Duration::ZERO } else { self.wait }
+    }
+
     fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut parsed = Self::default();
         for pair in query.unwrap_or_default().split('&') {
@@ -157,9 +163,12 @@ impl Query {
                 "wait" => parsed.wait = wait(number(name, value)?),
                 "count" => parsed.count = Some(number(name, value)?),
                 "after" => parsed.after = Some(number(name, value)?),
-                // No challenges yet: nobody is ever prompted.
-                "can_prompt" if !matches!(value, "0" | "1" | "false" | "true") => {
-                    return Err(problem::bad_parameter(name, "expected true or false"));
+                "can_prompt" => {
+                    parsed.can_prompt = match value {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        _ => return Err(problem::bad_parameter(name, "expected true or false")),
+                    };
                 }
                 _ => {}
             }

@@ -20,6 +20,8 @@ pub(super) fn status(tools: &Tools) -> Status {
         roles: roles(tools),
         doors: tools.control.doors(),
         leases: tools.leases.list(),
+        challenges: tools.access.challenges().list(),
+        lock: tools.access.lock().status(),
         ledger: tools.records.witness().status(),
         store: tools.control.store(),
         notes: tools.control.notes(),
@@ -33,9 +35,12 @@ pub(super) fn roles(tools: &Tools) -> Vec<RoleStatus> {
         .roles
         .roles()
         .iter()
-        .map(|role| RoleStatus {
-            consumers: readers.of(role.role().name.as_str()),
-            ..role.status(now)
+        .map(|role| {
+            let name = role.role().name.as_str();
+            let mut status = role.status(now);
+            status.consumers = readers.of(name);
+            status.notes.extend(tools.access.note(name, now));
+            status
         })
         .collect()
 }
