@@ -1,9 +1,11 @@
 //! The socket door: rolecall's own API, version 1 (`docs/api.yaml`).
 
+mod challenges;
 mod config;
 mod credentials;
 mod leases;
 mod ledger;
+mod lock;
 mod problem;
 mod route;
 mod status;
@@ -128,6 +130,12 @@ impl Socket {
             Route::Whoami(role) => whoami::answer(tools, visitor, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
+            Route::Challenges => {
+                json(StatusCode::OK, &tools.access.challenges().list()).into()
+            }
+            Route::Challenge(id) => challenges::answer(tools, visitor, id.into_owned(), body),
+            Route::Lock => lock::lock(tools, visitor, body),
+            Route::Unlock => lock::unlock(tools, visitor),
             Route::Leases if head.method == http::Method::GET => {
                 json(StatusCode::OK, &tools.leases.list()).into()
             }

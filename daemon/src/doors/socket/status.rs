@@ -5,6 +5,7 @@ use http::StatusCode;
 use rolecall::api::{RoleStatus, Status};
 
 use super::super::answer::{Response, with_body};
+use super::super::metrics::Moment;
 use super::Tools;
 
 /// What Prometheus expects of the text format.
@@ -46,6 +47,10 @@ pub(super) fn roles(tools: &Tools) -> Vec<RoleStatus> {
 }
 
 pub(super) fn metrics(tools: &Tools) -> Response {
-    let text = tools.metrics.text(&roles(tools));
+    let text = tools.metrics.text(&Moment {
+        roles: &roles(tools),
+        locked: tools.access.lock().since().is_some(),
+        challenges: tools.access.challenges().list().len(),
+    });
     with_body(StatusCode::OK, PROMETHEUS, Bytes::from(text))
 }
