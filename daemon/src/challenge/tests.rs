@@ -199,7 +199,9 @@ async fn a_lock_forgets_consents_questions_and_noes() {
     rig.answer(&rig.only_id(), NO).unwrap();
     rig.stands("open").await;
     let id = rig.only_id();
+    let waiting = rig.wait("open").await;
     rig.challenges.forget();
+    assert_eq!(waiting.await.unwrap(), Standing::Dropped);
     assert_eq!(rig.answer(&id, YES), Err(NotTaken::NotFound));
     for role in ["yes", "no", "open"] {
         assert!(matches!(rig.stands(role).await, Standing::Open(_)), "{role}");

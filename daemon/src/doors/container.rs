@@ -146,6 +146,14 @@ impl Handler for Container {
             };
             match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: Some(&lease),
+                    };
+                    if let Err(denial) = access.after_waiting(asked) {
+                        return denied(&denial);
+                    }
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)

@@ -204,6 +204,14 @@ impl Inner {
             let rest = door.clock.now().until(end);
             match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: None,
+                    };
+                    if let Err(denial) = door.access.after_waiting(asked) {
+                        return empty(status_denied(&denial));
+                    }
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }

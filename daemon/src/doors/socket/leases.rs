@@ -116,6 +116,15 @@ async fn grant(
             .await
             .map_err(|none| none.problem().clone())?;
     }
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    tools
+        .access
+        .after_waiting(asked)
+        .map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
         .control
