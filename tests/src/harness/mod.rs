@@ -4,6 +4,7 @@ mod binaries;
 mod daemon;
 mod doors;
 mod http;
+mod namespace;
 mod process;
 pub mod profiles;
 mod sdk;
@@ -12,6 +13,7 @@ mod wait;
 mod world;
 
 pub use doors::{Imds, Lease};
+pub use namespace::hold_address;
 pub use http::{Answer, Connection, Endpoint, Request};
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
