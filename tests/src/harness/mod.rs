@@ -13,8 +13,8 @@ mod wait;
 mod world;
 
 pub use doors::{Imds, Lease};
-pub use namespace::hold_address;
 pub use http::{Answer, Connection, Endpoint, Request};
+pub use namespace::hold_address;
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
 pub use sdk::python_is_there;

@@ -182,7 +182,10 @@ pub(crate) fn assert_has_credentials(answer: &Answer) {
 #[track_caller]
 pub(crate) fn assert_no_data(answer: &Answer) {
     let text = answer.text();
-    assert!(!text.contains("AccessKey") && !text.contains("ASIA"), "{text}");
+    assert!(
+        !text.contains("AccessKey") && !text.contains("ASIA"),
+        "{text}"
+    );
     let json = answer.header("content-type") == Some("application/json");
     assert!(text.is_empty() || json, "{text}");
     if json {
