@@ -10,6 +10,9 @@ use crate::rig::{Door, Doors, LISTING, TOKEN_PATH, TTL};
 /// File descriptors that a test needs beside its many connections, as those of others do that run meanwhile.
 const SPARE: usize = 1500;
 
+/// Connections beyond a door's limit.
+const MORE: usize = 50;
+
 /// One of these tests at a time: they share the process's file descriptors.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -145,7 +148,9 @@ fn five_thousand_slow_connections_leave_others_served() {
     }
 }
 
-/// Client contract 66: connections that keep still after a request count as slow, the first one most of all.
+/// Connections that keep still after a request count as slow, the first one most of all.
+///
+/// Client contract 66.
 #[test]
 #[expect(clippy::print_stderr, reason = "the tests' own output")]
 fn a_door_has_so_many_connections_and_the_longest_silent_makes_room() {
@@ -154,7 +159,6 @@ fn a_door_has_so_many_connections_and_the_longest_silent_makes_room() {
     for ((door, endpoint, request), limit) in
         endpoints(&doors).into_iter().zip([1024, 1024, 16_384])
     {
-        const MORE: usize = 50;
         let ask = |connection: &mut Connection| connection.send(&request).map(|it| it.status);
         if limit + MORE > most {
             eprintln!("skipped: {limit} connections at {door} are more than open files allowed");

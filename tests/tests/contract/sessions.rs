@@ -39,8 +39,9 @@ fn assert_empty(answer: &Answer, status: u16) {
     assert_eq!((answer.status, answer.text().as_str()), (status, ""));
 }
 
-/// Client contract 41: what cannot work without a person or another configuration is not found, at once, and
-/// at the listing.
+/// What cannot work without a person or another configuration is not found, at once, and at the listing.
+///
+/// Client contract 41.
 #[test]
 fn a_role_that_cannot_work_is_not_found_at_the_listing() {
     let mut world = World::new();
@@ -57,7 +58,9 @@ fn a_role_that_cannot_work_is_not_found_at_the_listing() {
     assert_eq!(world.aws.count("AssumeRole"), 0);
 }
 
-/// Client contract 42, 81: DESIGN's table of answers.
+/// DESIGN's table of answers, not the item's own words.
+///
+/// Client contract 42.
 #[test]
 fn while_aws_is_down_and_nothing_is_held_both_doors_say_so_at_the_first_request() {
     for fault in [
@@ -73,7 +76,9 @@ fn while_aws_is_down_and_nothing_is_held_both_doors_say_so_at_the_first_request(
     }
 }
 
-/// Client contract 42, 44, 83: a read never waits for AWS when there is a session, whatever AWS does.
+/// A read never waits for AWS when there is a session, whatever AWS does (DESIGN rule 1).
+///
+/// Client contract 42, 44, 83.
 #[test]
 fn two_hundred_clients_are_answered_while_a_renewal_hangs() {
     let mut world = World::new();
@@ -112,7 +117,10 @@ fn two_hundred_clients_are_answered_while_a_renewal_hangs() {
     assert_eq!(world.aws.count("AssumeRole"), 2);
 }
 
-/// Client contract 43, 46, 47: through renewals and ends, with sessions of seconds.
+/// Through renewals and ends, with sessions of seconds. As DESIGN rule 4 says: until the end that is told, and
+/// not a second after it.
+///
+/// Client contract 43, 46, 47.
 #[test]
 fn what_is_served_is_never_past_its_end_never_older_and_the_same_on_every_door() {
     let mut world = World::new();
@@ -160,7 +168,9 @@ fn what_is_served_is_never_past_its_end_never_older_and_the_same_on_every_door()
     });
 }
 
-/// Client contract 48: fifty clients find the session at its end, at the same time.
+/// Fifty clients find no session at the same time.
+///
+/// Client contract 48.
 #[test]
 fn fifty_clients_of_a_role_without_a_session_make_one_call() {
     let (world, imds) = cold("dev", Fault::delay(Duration::from_secs(1)));
@@ -185,7 +195,9 @@ fn fifty_clients_of_a_role_without_a_session_make_one_call() {
     assert_eq!(world.aws.count("AssumeRole"), 1);
 }
 
-/// Client contract 82: five requests after an error, as botocore, JS and .NET make them, are not five calls.
+/// Five requests after an error, as JS and .NET make them, are not five calls.
+///
+/// Client contract 82.
 #[test]
 fn requests_that_are_repeated_after_an_error_do_not_reach_aws() {
     let mut world = World::new();
@@ -206,7 +218,7 @@ fn requests_that_are_repeated_after_an_error_do_not_reach_aws() {
     assert!(world.aws.count("AssumeRole") <= before + 1);
 }
 
-/// Client contract 19, 72: without a session, who has no token learns nothing of it.
+/// Client contract 19, 72.
 #[test]
 fn without_a_token_nobody_learns_that_there_is_no_session() {
     let (world, imds) = cold("dev", Fault::error(500, "InternalFailure"));

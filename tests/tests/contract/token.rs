@@ -120,7 +120,7 @@ fn a_listener_takes_its_own_tokens_only() {
     }
 }
 
-/// Client contract 18: its comparison is in constant time by construction, see `layout.rs`.
+/// Client contract 18.
 #[test]
 fn a_token_is_never_logged() {
     let mut world = World::new();
