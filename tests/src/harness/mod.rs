@@ -4,6 +4,7 @@ mod binaries;
 mod daemon;
 mod doors;
 mod http;
+mod namespace;
 mod process;
 pub mod profiles;
 mod sdk;
@@ -13,6 +14,7 @@ mod world;
 
 pub use doors::{Imds, Lease};
 pub use http::{Answer, Connection, Endpoint, Request};
+pub use namespace::hold_address;
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
 pub use sdk::python_is_there;
