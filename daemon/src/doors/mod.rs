@@ -26,7 +26,9 @@ pub mod token;
 pub mod visitor;
 pub mod wire;
 
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 mod fake;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use aws_sdk_sts::config::{
 };
 use aws_sdk_sts::{Client, Config};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -161,6 +162,16 @@ impl Sts {
         })
         .await
         .expect("building a client does not panic")?;
+        let client = self.over(http, sts);
+        // Not kept if the way has changed meanwhile.
+        if *lock(&self.network) == network {
+            lock(&self.clients).insert(key, client.clone());
+        }
+        Ok(client)
+    }
+
+    /// A client for an endpoint whose requests `http` carries.
+    fn over(&self, http: SharedHttpClient, sts: &StsEndpoint) -> Client {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(sts.region.clone()))
@@ -177,17 +188,19 @@ impl Sts {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(connect)
+                    .connect_timeout(self.limits.connect)
                     .operation_attempt_timeout(self.limits.attempt)
                     .build(),
             );
         config.set_endpoint_url(sts.url.clone());
-        let client = Client::from_conf(config.build());
-        // Not kept if the way has changed meanwhile.
-        if *lock(&self.network) == network {
-            lock(&self.clients).insert(key, client.clone());
-        }
-        Ok(client)
+        Client::from_conf(config.build())
+    }
+
+    /// Has `http` carry what goes to an endpoint, instead of the network.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn go_by(&self, sts: &StsEndpoint, http: SharedHttpClient) {
+        let key = (sts.region.clone(), sts.url.clone());
+        lock(&self.clients).insert(key, self.over(http, sts));
     }
 
     fn learn(&self, exchange: &Exchange) -> (i64, bool) {
