@@ -27,6 +27,10 @@ pub mod visitor;
 pub mod wire;
 
 #[cfg(any(fuzzing, test))]
+#[cfg_attr(
+    fuzzing,
+    allow(dead_code, unused_imports, reason = "tests use more of it")
+)]
 mod fake;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
