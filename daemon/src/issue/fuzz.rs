@@ -1,12 +1,11 @@
 //! What fuzzing answers in STS's place: through our transport's cap, the SDK's parser, our classes of
 //! failures and the check of sessions.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient,
-};
+use aws_sdk_sts::Client;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::date_time::Format;
@@ -59,6 +58,17 @@ pub fn answer(data: &[u8]) {
     }
 }
 
+thread_local! {
+    /// Building one takes longer than all the rest; and what it answers next.
+    static CLIENT: (Client, Arc<Mutex<Reply>>) = {
+        let next = Arc::<Mutex<Reply>>::default();
+        let http = transport::shared(Canned(Arc::clone(&next)));
+        let clock = Arc::new(ManualClock::default());
+        let sts = Sts::new(clock, Network::default(), Limits::default());
+        (sts.over(http, &call().sts), next)
+    };
+}
+
 async fn ask(reply: Reply) -> Result<Session, IssueError> {
     let call = call();
     let clock = ManualClock::new(Now {
@@ -66,7 +76,10 @@ async fn ask(reply: Reply) -> Result<Session, IssueError> {
         boot: Duration::from_secs(500),
     });
     let sts = Sts::new(Arc::new(clock), Network::default(), Limits::default());
-    sts.go_by(&call.sts, client(reply));
+    CLIENT.with(|(client, next)| {
+        *next.lock().expect("no panic") = reply;
+        sts.call_by(&call.sts, client.clone());
+    });
     let attempt = Attempt {
         call: Call::AssumeRole(call),
         signer: Signer {
@@ -125,33 +138,33 @@ fn tells_nothing(error: &IssueError) {
 }
 
 /// What comes back, whatever is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Reply {
     status: u16,
     headers: u8,
     body: Vec<u8>,
 }
 
-fn client(reply: Reply) -> SharedHttpClient {
-    transport::shared(reply)
-}
+#[derive(Debug)]
+struct Canned(Arc<Mutex<Reply>>);
 
-impl HttpConnector for Reply {
+impl HttpConnector for Canned {
     fn call(&self, _request: HttpRequest) -> HttpConnectorFuture {
-        let body = SdkBody::from(self.body.clone());
-        let status = self.status.try_into().expect("a status of HTTP's");
+        let reply = self.0.lock().expect("no panic").clone();
+        let body = SdkBody::from(reply.body);
+        let status = reply.status.try_into().expect("a status of HTTP's");
         let mut response = HttpResponse::new(status, body);
         let headers = response.headers_mut();
         // The first bits: AWS's clock, and how far it is from ours.
-        let apart = [None, Some(0), Some(20), Some(-4000)][usize::from(self.headers & 3)];
+        let apart = [None, Some(0), Some(20), Some(-4000)][usize::from(reply.headers & 3)];
         if let Some(seconds) = apart {
             let date = aws_smithy_types::DateTime::from_secs(NOW + seconds);
             headers.insert("date", date.fmt(Format::HttpDate).expect("within years"));
         }
-        if self.headers & 4 != 0 {
+        if reply.headers & 4 != 0 {
             headers.insert("x-amzn-requestid", "req-1 fuzz-parent-token");
         }
-        if self.headers & 8 != 0 {
+        if reply.headers & 8 != 0 {
             headers.insert("retry-after", "18446744073709551615");
         }
         HttpConnectorFuture::ready(Ok(response))

@@ -102,8 +102,7 @@ impl Sts {
                 self.clock.now(),
             ),
             Err(error) => {
-                let mut secrets = secrets_of(&attempt.signer);
-                secrets.extend(call.external_id.as_deref());
+                let secrets = assume_role::secrets_of(attempt, call);
                 let mut error = describe(&error, &exchange, &attempt.signer, &call.sts, &secrets);
                 if error.class == Class::Skew && !skew_changed {
                     // The signing time was right as far as the answer's Date tells: the same again
@@ -171,7 +170,7 @@ impl Sts {
     }
 
     /// A client for an endpoint whose requests `http` carries.
-    fn over(&self, http: SharedHttpClient, sts: &StsEndpoint) -> Client {
+    pub(super) fn over(&self, http: SharedHttpClient, sts: &StsEndpoint) -> Client {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(sts.region.clone()))
@@ -196,11 +195,10 @@ impl Sts {
         Client::from_conf(config.build())
     }
 
-    /// Has `http` carry what goes to an endpoint, instead of the network.
+    /// Has `client` make the calls to an endpoint.
     #[cfg(any(fuzzing, test))]
-    pub(super) fn go_by(&self, sts: &StsEndpoint, http: SharedHttpClient) {
-        let key = (sts.region.clone(), sts.url.clone());
-        lock(&self.clients).insert(key, self.over(http, sts));
+    pub(super) fn call_by(&self, sts: &StsEndpoint, client: Client) {
+        lock(&self.clients).insert((sts.region.clone(), sts.url.clone()), client);
     }
 
     fn learn(&self, exchange: &Exchange) -> (i64, bool) {

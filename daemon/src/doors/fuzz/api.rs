@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::BodyExt as _;
 use rolecall::api::{LeaseGrant, Problem};
 
-use super::{PROD, Rig, visitor, with};
+use super::{PROD, Rig, says_the_answer, visitor, with};
 
 /// In seeds the first byte is a digit: which of these.
 const CALLS: [(Method, &str); 8] = [
@@ -28,6 +28,9 @@ pub fn api(data: &[u8]) {
     let [call, data @ ..] = data else {
         return;
     };
+    if says_the_answer(data) {
+        return;
+    }
     let (method, path) = &CALLS[usize::from(*call) % CALLS.len()];
     let has_body = *method == Method::POST;
     let mut target = path.as_bytes().to_vec();

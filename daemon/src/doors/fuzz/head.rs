@@ -12,7 +12,7 @@ use super::super::drive::{ConnectionService, drive};
 use super::super::fake::{FakeWhoIs, UID};
 use super::super::guard::Site;
 use super::super::patience::Patience;
-use super::{DEV, PROD, Rig, visitor, with};
+use super::{DEV, PROD, Rig, says_the_answer, visitor, with};
 
 /// More than a head may have, and pipelined requests.
 const LONGEST: usize = 64 * 1024;
@@ -31,11 +31,15 @@ pub fn head(data: &[u8]) {
         return;
     };
     let bytes = &bytes[..bytes.len().min(LONGEST)];
+    if says_the_answer(bytes) {
+        return;
+    }
     with(|rig| {
         let handler = rig.door(*door);
         let answer = rig.runtime.block_on(exchange(rig, *door, *pace, bytes));
         let text = String::from_utf8_lossy(&answer);
-        assert!(text.is_empty() || text.starts_with("HTTP/1.1 "), "{text}");
+        // To a request of HTTP/1.0 hyper answers in kind.
+        assert!(text.is_empty() || text.starts_with("HTTP/1."), "{text}");
         assert!(!text.to_ascii_lowercase().contains("\r\naccess-control"), "{text}");
         if handler.door() != Door::Socket {
             assert!(!text.contains(DEV) && !text.contains(PROD), "{text}");
