@@ -69,6 +69,8 @@ mod endpoint;
 mod environment;
 mod exec;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod index;
 pub mod keys;
 mod load;

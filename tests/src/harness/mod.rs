@@ -1,6 +1,7 @@
 //! What a scenario is made of: a [`World`], its programs, and ways of looking at them.
 
 mod binaries;
+mod canary;
 mod daemon;
 mod doors;
 mod http;
@@ -12,6 +13,7 @@ mod user;
 mod wait;
 mod world;
 
+pub use canary::Canaries;
 pub use doors::{Imds, Lease};
 pub use http::{Answer, Connection, Endpoint, Request};
 pub use namespace::hold_address;
