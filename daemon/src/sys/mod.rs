@@ -10,4 +10,6 @@
 pub mod hardening;
 pub mod host;
 #[cfg(target_os = "linux")]
+pub mod pidfd;
+#[cfg(target_os = "linux")]
 pub mod sock_diag;
