@@ -42,7 +42,10 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Process(process) = command {
         return process::run(socket, &process);
     }
-    let daemon = Daemon::at(socket);
+    let daemon = match &command {
+        Command::Config(_) | Command::Setup(_) => Daemon::of_this_user(socket),
+        _ => Daemon::at(socket),
+    };
     let done = match command {
         Command::Config(Config::Check(check)) => config::run(&daemon, &check),
         Command::Env(env) => env::run(&daemon, &env),

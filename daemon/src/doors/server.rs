@@ -164,7 +164,7 @@ impl Server {
         &self,
         stream: S,
         drain: &watch::Receiver<bool>,
-        meet: impl FnOnce(&Common, Admittance, &S) -> Visitor,
+        meet: impl FnOnce(&Common, &Admittance, &S) -> Visitor,
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -172,8 +172,9 @@ impl Server {
             self.common.metrics.refused(self.handler.door(), "full");
             return;
         };
-        let admittance = *self.common.admittance.borrow();
-        let visitor = Arc::new(meet(&self.common, admittance, &stream));
+        // A copy of a pointer: looking the other end up is not done under a lock.
+        let admittance = self.common.admittance.borrow().clone();
+        let visitor = Arc::new(meet(&self.common, &admittance, &stream));
         let service = ConnectionService {
             site: self.site,
             handler: Arc::clone(&self.handler),

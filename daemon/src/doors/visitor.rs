@@ -1,5 +1,6 @@
 //! Who is at the other end of one connection, and what they were given on it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -33,19 +34,23 @@ pub struct Visitor {
 }
 
 /// Which uids may use this daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admittance {
     /// The daemon's own.
     pub uid: u32,
-    /// Whether uid 0 may use a daemon that is not its own (`allow_root`).
+    /// Whether uid 0 may use a daemon that is not its own (`allow_root`). The system service is root's to
+    /// look after.
     pub root: bool,
+    /// Whom the system service serves (`uids`); a user's daemon serves nobody else.
+    pub others: Arc<BTreeSet<u32>>,
 }
 
 impl Admittance {
     /// The rule that refuses `uid`, if one does. A peer that the kernel cannot tell is refused.
-    pub fn refuses(self, uid: Option<u32>) -> Option<&'static str> {
+    pub fn refuses(&self, uid: Option<u32>) -> Option<&'static str> {
         match uid {
             Some(uid) if uid == self.uid || (uid == 0 && self.root) => None,
+            Some(uid) if self.others.contains(&uid) => None,
             _ => Some("uid"),
         }
     }
@@ -53,7 +58,7 @@ impl Admittance {
 
 impl Visitor {
     /// Of a Unix connection.
-    pub fn of_unix(known: Option<(Peer, Behind)>, admittance: Admittance) -> Self {
+    pub fn of_unix(known: Option<(Peer, Behind)>, admittance: &Admittance) -> Self {
         let (peer, behind) = known.unzip();
         let (consumer, waiting) = match behind {
             Some(Behind::Known(consumer)) => (OnceLock::from(consumer), None),
@@ -75,7 +80,7 @@ impl Visitor {
     }
 
     /// Of a loopback TCP connection.
-    pub fn of_tcp(door: Door, owner: Option<TcpOwner>, admittance: Admittance) -> Self {
+    pub fn of_tcp(door: Door, owner: Option<TcpOwner>, admittance: &Admittance) -> Self {
         Self {
             door,
             refused: admittance.refuses(owner.map(|owner| owner.uid)),
@@ -93,6 +98,12 @@ impl Visitor {
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
         }
+    }
+
+    /// Whether this is whom the daemon belongs to: `owner`, its own uid, or root. Everyone else whom it
+    /// admits is served, and told nothing of what is not theirs.
+    pub fn is_in_charge(&self, owner: u32) -> bool {
+        (self.peer.as_ref()).is_some_and(|peer| peer.uid == owner || peer.uid == 0)
     }
 
     /// The peer's uid. The kernel's "nobody" where it cannot tell; nothing is served then.
@@ -172,23 +183,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_own_uid_and_an_allowed_root_come_in() {
+    fn only_the_own_uid_an_allowed_root_and_listed_uids_come_in() {
         let strict = Admittance {
             uid: 1000,
-            root: false,
+            ..Admittance::default()
         };
         let open = Admittance {
             root: true,
-            ..strict
+            ..strict.clone()
+        };
+        let shared = Admittance {
+            others: Arc::new([1001].into()),
+            ..strict.clone()
         };
         for (admittance, uid, refused) in [
-            (strict, Some(1000), false),
-            (strict, Some(1001), true),
-            (strict, Some(0), true),
-            (strict, None, true),
-            (open, Some(0), false),
-            (open, Some(1001), true),
-            (open, None, true),
+            (&strict, Some(1000), false),
+            (&strict, Some(1001), true),
+            (&strict, Some(0), true),
+            (&strict, None, true),
+            (&open, Some(0), false),
+            (&open, Some(1001), true),
+            (&open, None, true),
+            (&shared, Some(1000), false),
+            (&shared, Some(1001), false),
+            (&shared, Some(1002), true),
+            (&shared, Some(0), true),
+            (&shared, None, true),
         ] {
             assert_eq!(admittance.refuses(uid).is_some(), refused, "{uid:?}");
         }

@@ -6,6 +6,7 @@ mod leases;
 mod ledger;
 mod problem;
 mod route;
+mod sight;
 mod status;
 mod whoami;
 
@@ -31,6 +32,7 @@ use super::visitor::Visitor;
 use crate::clock::{SharedClock, Timestamp};
 use crate::lease::Leases;
 use route::{Route, route};
+use sight::Sight;
 
 /// What the socket works with.
 #[derive(Clone)]
@@ -116,16 +118,23 @@ impl Socket {
         {
             return allowing(problem::answer(&problem::wrong_method(methods)), methods).into();
         }
+        let sight = Sight::of(visitor, tools.uid);
+        if !sight.opens(&route) {
+            let problem = sight::not_in_charge();
+            let now = tools.clock.now();
+            (tools.records).refused(visitor, "in-charge", &problem.message, now);
+            return problem::answer(&problem).into();
+        }
         let query = match Query::parse(head.uri.query()) {
             Ok(query) => query,
             Err(problem) => return problem::answer(&problem).into(),
         };
         match route {
-            Route::Credentials(role) => credentials::answer(tools, visitor, &role, query),
-            Route::Status => json(StatusCode::OK, &status::status(tools)).into(),
-            Route::Roles => json(StatusCode::OK, &status::roles(tools)).into(),
+            Route::Credentials(role) => credentials::answer(tools, visitor, sight, &role, query),
+            Route::Status => json(StatusCode::OK, &status::status(tools, &sight)).into(),
+            Route::Roles => json(StatusCode::OK, &status::roles(tools, &sight)).into(),
             Route::Metrics => status::metrics(tools).into(),
-            Route::Whoami(role) => whoami::answer(tools, visitor, &role, query),
+            Route::Whoami(role) => whoami::answer(tools, visitor, sight, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
             Route::Leases if head.method == http::Method::GET => {
@@ -183,6 +192,31 @@ fn wait(seconds: u64) -> Duration {
 fn named(tools: &Tools, name: &str) -> Option<Arc<dyn RoleInForce>> {
     let by_slug = || tools.roles.role_by_slug(name);
     tools.roles.role(name).or_else(by_slug)
+}
+
+/// [`find`], for this visitor: of roles that are somebody else's they learn nothing.
+async fn find_for(
+    tools: &Tools,
+    visitor: &Visitor,
+    sight: &Sight,
+    name: &str,
+) -> Result<Arc<dyn RoleInForce>, Problem> {
+    let role = match find(tools, name).await {
+        Ok(role) => role,
+        Err(problem) if *sight == Sight::All => return Err(problem),
+        Err(_) => {
+            let roles = tools.roles.roles();
+            let theirs = roles.iter().filter(|role| sight.shows(role.role()));
+            let names = theirs.map(|role| role.role().name.as_str());
+            return Err(problem::unknown_role(name, names));
+        }
+    };
+    if sight.shows(role.role()) {
+        return Ok(role);
+    }
+    let problem = sight::not_theirs(name);
+    (tools.records).refused(visitor, "allow", &problem.message, tools.clock.now());
+    Err(problem)
 }
 
 /// The role of that name or slug, reading changed configuration files if it is not known (DESIGN rule 12).

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::bind::{container, imds, unix};
+use super::super::bind::{Reach, container, imds, unix};
 use crate::lease::private;
 use crate::secrets::{OsRandom, SeededRandom};
 
@@ -25,7 +25,7 @@ fn place() -> Place {
 }
 
 fn bind(place: &Place) -> std::io::Result<super::super::bind::Bound> {
-    unix(&place.socket, &OsRandom::default())
+    unix(&place.socket, Reach::Own, &OsRandom::default())
 }
 
 fn mode(path: &std::path::Path) -> u32 {
@@ -139,7 +139,7 @@ fn directories_that_others_can_enter_or_own_are_refused() {
     } else {
         PathBuf::from("/usr/rolecall.sock")
     };
-    let error = unix(&theirs, &OsRandom::default()).unwrap_err();
+    let error = unix(&theirs, Reach::Own, &OsRandom::default()).unwrap_err();
     assert!(
         error.to_string().contains("belongs to another user"),
         "{error}"
@@ -150,7 +150,7 @@ fn directories_that_others_can_enter_or_own_are_refused() {
 fn a_path_too_long_for_a_socket_is_said_to_be() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("x".repeat(120)).join("s");
-    let error = unix(&socket, &OsRandom::default()).unwrap_err();
+    let error = unix(&socket, Reach::Own, &OsRandom::default()).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
 }
 

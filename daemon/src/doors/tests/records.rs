@@ -101,7 +101,7 @@ async fn status_knows_when_somebody_read_last() {
     world
         .records
         .served(&visitor, &*world.dev, &served, None, now);
-    let readers = world.records.readers().of("dev");
+    let readers = world.records.readers().of("dev", None);
     assert_eq!(readers.len(), 1);
     assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
     assert_eq!(world.recorded().len(), 1);
@@ -110,7 +110,7 @@ async fn status_knows_when_somebody_read_last() {
 #[tokio::test]
 async fn refusals_name_who_was_refused() {
     let world = World::new();
-    let other = Arc::new(Visitor::of_unix(Some(unix_peer(UID + 1)), admittance()));
+    let other = Arc::new(Visitor::of_unix(Some(unix_peer(UID + 1)), &admittance()));
     assert_eq!(other.refused, Some("uid"));
     world.records.refused(&other, "uid", "not yours", START);
     let records = world.recorded();
@@ -129,7 +129,7 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
         let waiting = peer::waiting(std::process::id()).unwrap();
         assert_eq!(waiting.known().cwd, None);
         let known = Some((peer, Behind::Waiting(waiting)));
-        Arc::new(Visitor::of_unix(known, admittance()))
+        Arc::new(Visitor::of_unix(known, &admittance()))
     };
     let serve = |visitor: &Arc<Visitor>, now| {
         world
@@ -159,7 +159,7 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     assert!(second.consumer().is_none());
     tokio::task::yield_now().await;
     assert_eq!(second.consumer(), first.consumer());
-    let readers = world.records.readers().of("dev");
+    let readers = world.records.readers().of("dev", None);
     assert_eq!(readers.len(), 1);
     assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
     assert_eq!(world.recorded().len(), 1);
