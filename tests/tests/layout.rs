@@ -313,7 +313,7 @@ fn compares_a_token(line: &str) -> bool {
             .unwrap_or_default();
         matches!(
             last,
-            "token" | "key" | "secret" | "authorization" | "password" | "known"
+            "token" | "key" | "secret" | "authorization" | "password"
         )
     })
 }

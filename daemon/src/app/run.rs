@@ -178,6 +178,7 @@ async fn serve(
         whois: Arc::new(Kernel),
         records: Arc::clone(&records),
         metrics: Arc::clone(&metrics),
+        connections: Arc::default(),
         clock: Arc::clone(&clock),
         admittance,
     });
