@@ -144,7 +144,9 @@ fn start_hint(socket: &Path) -> String {
     let default = rolecall::path::socket(None, rustix::process::getuid().as_raw(), |name| {
         std::env::var_os(name).filter(|_| name != rolecall::path::SOCKET_VARIABLE)
     });
-    if socket != default {
+    if socket == Path::new(rolecall::path::SYSTEM_SOCKET) {
+        "start it with `systemctl start rolecalld-system`".to_owned()
+    } else if socket != default {
         format!(
             "start it with `rolecalld --socket {}`, or name the right socket with --socket or {}",
             socket.display(),

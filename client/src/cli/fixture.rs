@@ -1,8 +1,9 @@
 //! One status with something of everything, for tests.
 
 use rolecall::api::{
-    ChallengeAsker, ChallengeKind, ChallengeStatus, Code, ConfigProblem, ConfigStatus, ConsumerStatus, Door, DoorStatus, Failure, LeaseStatus,
-    LedgerStatus, LockStatus, RoleState, RoleStatus, SessionStatus, Severity, Status, UnlockDemand,
+    ChallengeAsker, ChallengeKind, ChallengeStatus, Code, ConfigProblem, ConfigStatus,
+    ConsumerStatus, Door, DoorStatus, Failure, LeaseStatus, LedgerStatus, LockStatus, RoleState,
+    RoleStatus, SessionStatus, Severity, Status, UnlockDemand,
 };
 
 /// 2026-01-01T12:00:00Z.

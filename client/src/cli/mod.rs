@@ -14,8 +14,8 @@ mod ledger;
 mod lock;
 mod once;
 mod output;
-mod problems;
 mod person;
+mod problems;
 mod process;
 mod reload;
 mod roles;
@@ -45,7 +45,10 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Process(process) = command {
         return process::run(socket, &process);
     }
-    let daemon = Daemon::at(socket);
+    let daemon = match &command {
+        Command::Config(_) | Command::Setup(_) => Daemon::of_this_user(socket),
+        _ => Daemon::at(socket),
+    };
     let done = match command {
         Command::Approve(approve) => answer::run(&daemon, &approve, true),
         Command::Config(Config::Check(check)) => config::run(&daemon, &check),

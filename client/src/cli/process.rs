@@ -4,7 +4,7 @@
 //! object, and exactly one line on stderr otherwise (client contract 88–100).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn credentials(
     arguments: &Process,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let uid = rustix::process::getuid().as_raw();
-    let socket = rolecall::path::socket(socket, uid, |name| std::env::var_os(name));
+    let socket = rolecall::path::find(socket, uid, |name| std::env::var_os(name), Path::is_dir);
     let ask = |wait: Duration, can_prompt| {
         // Up to the next second: a wait that was given is not cut.
         let seconds = wait.as_millis().div_ceil(1000);

@@ -69,7 +69,8 @@ pub fn may_answer(asker: &Asker, answerer: &Answerer) -> Result<(), NotYou> {
         return Err(NotYou::OtherUser);
     }
     let line = || std::iter::once(process).chain(&answerer.ancestors);
-    let descends_from = |pid, started| line().any(|one| (one.pid, one.start_time) == (pid, started));
+    let descends_from =
+        |pid, started| line().any(|one| (one.pid, one.start_time) == (pid, started));
     let own = &asker.process;
     if descends_from(own.pid, own.start_time) {
         return Err(NotYou::Descends);

@@ -94,7 +94,11 @@ impl Asker {
         Question {
             uid: self.consumer.uid,
             role: role.name.to_string(),
-            step: role.recipe.as_ref().ok().map(|recipe| recipe.last().fingerprint),
+            step: role
+                .recipe
+                .as_ref()
+                .ok()
+                .map(|recipe| recipe.last().fingerprint),
             program,
             place,
         }

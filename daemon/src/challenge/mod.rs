@@ -203,7 +203,10 @@ impl Challenges {
         let ChallengeAnswer::Consent { approve } = answer else {
             return Err(NotTaken::WrongKind);
         };
-        let entry = state.queue.close(id, !approve, now).ok_or(NotTaken::NotFound)?;
+        let entry = state
+            .queue
+            .close(id, !approve, now)
+            .ok_or(NotTaken::NotFound)?;
         if approve {
             state
                 .consents

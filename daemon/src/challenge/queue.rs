@@ -46,7 +46,11 @@ impl Queue {
     /// Puts a question, unless it is open already or was just denied.
     pub(super) fn ask(&mut self, wish: &Wish, id: impl Fn() -> String, now: Now) -> Stands<'_> {
         self.expire(now);
-        if self.denied.iter().any(|(denied, _)| *denied == wish.question) {
+        if self
+            .denied
+            .iter()
+            .any(|(denied, _)| *denied == wish.question)
+        {
             return Stands::Denied;
         }
         if let Some(at) = self.position(&wish.question) {
@@ -112,7 +116,9 @@ impl Queue {
     }
 
     fn position(&self, question: &Question) -> Option<usize> {
-        self.open.iter().position(|entry| entry.question == *question)
+        self.open
+            .iter()
+            .position(|entry| entry.question == *question)
     }
 
     fn expire(&mut self, now: Now) {

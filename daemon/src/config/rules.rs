@@ -27,10 +27,17 @@ pub(super) fn of(definitions: &Definitions<'_>, name: &str) -> Result<Rules, Fau
     let own = |key| definitions.own(name, key);
     Ok(Rules {
         allow: own("allow").map_or(Ok(Vec::new()), |(value, place)| allow(value, &place))?,
-        uid: own("uid").map(|(value, place)| uid(value, place)).transpose()?,
-        unit: own("unit").map(|(value, place)| unit(value, place)).transpose()?,
-        doors: own("doors").map(|(value, place)| doors(value, &place)).transpose()?,
-        confirm: own("confirm").map_or(Ok(Confirm::Never), |(value, place)| confirm(value, place))?,
+        uid: own("uid")
+            .map(|(value, place)| uid(value, place))
+            .transpose()?,
+        unit: own("unit")
+            .map(|(value, place)| unit(value, place))
+            .transpose()?,
+        doors: own("doors")
+            .map(|(value, place)| doors(value, &place))
+            .transpose()?,
+        confirm: own("confirm")
+            .map_or(Ok(Confirm::Never), |(value, place)| confirm(value, place))?,
     })
 }
 
@@ -54,8 +61,10 @@ fn allow(value: &Value, place: &Place) -> Result<Vec<Allow>, Fault> {
 
 fn allow_entry(table: &Table, place: &Place) -> Result<Allow, Fault> {
     if table.is_empty() {
-        return Err(Fault::mistake(place.clone(), "an entry without keys lets everybody in")
-            .hint("leave allow out to let everybody in"));
+        return Err(
+            Fault::mistake(place.clone(), "an entry without keys lets everybody in")
+                .hint("leave allow out to let everybody in"),
+        );
     }
     let mut entry = Allow::default();
     for (key, found) in table {
@@ -155,7 +164,8 @@ fn uid(value: &Value, place: Place) -> Result<u32, Fault> {
 }
 
 fn doors(value: &Value, place: &Place) -> Result<Vec<Door>, Fault> {
-    const EXAMPLE: &str = "the doors are socket (which `rolecall process` uses), container and imds";
+    const EXAMPLE: &str =
+        "the doors are socket (which `rolecall process` uses), container and imds";
     let Value::List(list) = value else {
         return Err(expected(place.clone(), "a list of doors", value).hint(EXAMPLE));
     };
@@ -167,9 +177,8 @@ fn doors(value: &Value, place: &Place) -> Result<Vec<Door>, Fault> {
             let place = at_line(place, item);
             let name = text(&item.value, &place)?;
             let door = DOORS.iter().find(|(known, _)| *known == name);
-            door.map(|(_, door)| *door).ok_or_else(|| {
-                Fault::mistake(place, format!("{name:?} is no door")).hint(EXAMPLE)
-            })
+            door.map(|(_, door)| *door)
+                .ok_or_else(|| Fault::mistake(place, format!("{name:?} is no door")).hint(EXAMPLE))
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! The processes that a process descends from.
 
 use super::Process;
-use super::consumer::{Tree, parent};
-use super::proc::Table;
+use super::consumer::lineage;
+use super::proc::{Handle, Table};
 
 /// Deeper trees than this are nobody's.
 const MOST: usize = 64;
@@ -12,14 +12,15 @@ const MOST: usize = 64;
 /// Ends where a parent is gone: an orphan descends from whoever took it in, not from the process that started
 /// it. The first process of all is left out.
 pub fn ancestors(process: &Process) -> Vec<Process> {
-    let seen = Table
-        .node(process.pid)
-        .filter(|node| Table::link(node).start_time == process.start_time);
-    std::iter::successors(seen, |node| parent(&Table, Table::link(node)))
-        .skip(1)
-        .take(MOST)
-        .filter_map(|node| node.outline())
-        .collect()
+    let seen = Handle::open(process.pid).filter(|seen| {
+        (seen.outline()).is_some_and(|outline| outline.start_time == process.start_time)
+    });
+    seen.map_or_else(Vec::new, |seen| {
+        lineage(&mut Table, &seen, MOST)
+            .iter()
+            .filter_map(Handle::outline)
+            .collect()
+    })
 }
 
 #[cfg(test)]

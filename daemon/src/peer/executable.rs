@@ -37,13 +37,13 @@ impl Executable {
     /// replaced meanwhile, or may not be looked into.
     pub fn of(process: &Process) -> Option<Self> {
         let path = process.exe.clone()?;
-        let handle = Handle::open_of(process.pid, process.uid)?;
-        if handle.link().start_time != process.start_time {
+        let handle = Handle::open_directory_of(process.pid, process.uid)?;
+        if handle.outline()?.start_time != process.start_time {
             return None;
         }
         let (device, inode, links) = handle.executable_file()?;
         // After the file: so that file and path are of the same program.
-        let same = handle.is_unchanged() && handle.exe() == Some(path.as_path());
+        let same = handle.unchanged().is_some() && handle.exe() == Some(path.as_path());
         // A file without a name was replaced, whatever stands where it was.
         (same && links > 0).then_some(Self {
             path,
@@ -90,7 +90,10 @@ mod tests {
         let (child, facts) = started(&link);
         assert_eq!(Executable::of(&facts), Executable::at(&link));
         assert_eq!(Executable::at(&link), Executable::at(&copy));
-        assert_ne!(Executable::at(&copy), Executable::at(Path::new("/bin/sleep")));
+        assert_ne!(
+            Executable::at(&copy),
+            Executable::at(Path::new("/bin/sleep"))
+        );
         assert_eq!(Executable::at(&place.path().join("none")), None);
 
         // Of a process that is not the one that was seen, nothing is told.

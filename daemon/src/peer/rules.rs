@@ -119,7 +119,11 @@ fn failing(
         let found = process.and_then(|process| process.exe.as_deref());
         let found = found.map(|path| {
             let same_name = facts.exe.is_none() || found_at(at(exe), path);
-            let note = if same_name { " (not the file that is there now)" } else { "" };
+            let note = if same_name {
+                " (not the file that is there now)"
+            } else {
+                ""
+            };
             format!("{}{note}", path.display())
         });
         return unlike("exe", &exe.display(), found);
@@ -145,7 +149,12 @@ fn failing(
     }
     if let Some(parent) = &entry.parent {
         let wanted = at(parent);
-        if wanted.is_none() || !facts.ancestors.iter().any(|one| Some(one) == wanted.as_ref()) {
+        if wanted.is_none()
+            || !facts
+                .ancestors
+                .iter()
+                .any(|one| Some(one) == wanted.as_ref())
+        {
             return unlike(
                 "parent",
                 &parent.display(),

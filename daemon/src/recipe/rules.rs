@@ -34,7 +34,9 @@ impl Rules {
 
     /// Whether they let the role through this door.
     pub fn let_through(&self, door: Door) -> bool {
-        self.doors.as_ref().is_none_or(|doors| doors.contains(&door))
+        self.doors
+            .as_ref()
+            .is_none_or(|doors| doors.contains(&door))
     }
 }
 

@@ -98,7 +98,7 @@ fn messages_name_file_line_key_what_was_expected_and_what_to_do() {
     E config.toml:1: is not TOML: string values must be quoted, expected literal string
     W config.toml:1: share_sso_cache: is not built yet and has no effect
     W config.toml:3: sts_calls_per_second: is not built yet and has no effect
-    E config.toml:1: uids: a daemon for several users is not built yet [run one rolecalld for each user]
+    E config.toml:1: uids: is for the system service; this daemon serves its own user [run `rolecalld --system`, or one rolecalld for each user]
     "#);
 }
 

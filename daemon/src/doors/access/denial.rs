@@ -85,7 +85,8 @@ pub(super) fn of_unknown(role: &Role) -> Denial {
             "role {} needs a person's consent, and who asks cannot be told",
             role.name
         ),
-        "ask through the socket (`rolecall process`), from a process that waits for the answer".to_owned(),
+        "ask through the socket (`rolecall process`), from a process that waits for the answer"
+            .to_owned(),
     )
 }
 
@@ -109,7 +110,8 @@ pub(super) fn of_open(open: Box<ChallengeStatus>) -> Denial {
 pub(super) fn of_full() -> Denial {
     let problem = Problem {
         code: Code::PersonNeeded,
-        message: "a person must approve this, and too many questions wait for them already".to_owned(),
+        message: "a person must approve this, and too many questions wait for them already"
+            .to_owned(),
         hint: Some("`rolecall status` lists them; answer some with approve or deny".to_owned()),
     };
     Denial::PersonNeeded(problem, None)

@@ -42,7 +42,9 @@ impl Lock {
             Ok(Some(bytes)) => serde_json::from_slice::<Stored>(&bytes)
                 .map_or(now.as_millis(), |stored| stored.since_ms),
             Err(error) => {
-                tracing::warn!("the doors are locked, since it cannot be read whether they were: {error}");
+                tracing::warn!(
+                    "the doors are locked, since it cannot be read whether they were: {error}"
+                );
                 now.as_millis()
             }
         };
@@ -102,9 +104,7 @@ impl Lock {
 }
 
 /// Runs what waits for a disk, so that readers do not.
-async fn off_the_runtime(
-    work: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> io::Result<()> {
+async fn off_the_runtime(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
@@ -119,7 +119,11 @@ mod tests {
     use crate::secrets::SeededRandom;
 
     fn open(place: &Path) -> Lock {
-        Lock::open(place, Arc::new(SeededRandom::new(1)), Timestamp::from_secs(50))
+        Lock::open(
+            place,
+            Arc::new(SeededRandom::new(1)),
+            Timestamp::from_secs(50),
+        )
     }
 
     #[tokio::test]
@@ -134,7 +138,10 @@ mod tests {
 
         let again = open(place.path());
         assert_eq!(again.since(), Some(Timestamp::from_secs(7)));
-        assert_eq!(again.status().since.as_deref(), Some("1970-01-01T00:00:07Z"));
+        assert_eq!(
+            again.status().since.as_deref(),
+            Some("1970-01-01T00:00:07Z")
+        );
         assert!(again.unlock().await.unwrap());
         assert!(!again.unlock().await.unwrap());
         assert_eq!((again.since(), open(place.path()).since()), (None, None));

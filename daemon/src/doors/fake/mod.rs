@@ -83,6 +83,7 @@ impl World {
             whois,
             records: self.records.clone(),
             metrics: self.metrics.clone(),
+            connections: Arc::default(),
             clock: Arc::new(self.clock.clone()),
             admittance: self.admittance.subscribe(),
         })

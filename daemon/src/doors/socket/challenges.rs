@@ -24,7 +24,7 @@ pub(super) fn answer(
     };
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
-        let peer = visitor.peer.clone();
+        let peer = visitor.peer().cloned();
         let answerer = {
             let peer = peer.clone();
             let look = move || peer.as_ref().map(Answerer::of).unwrap_or_default();

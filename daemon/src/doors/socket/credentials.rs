@@ -8,7 +8,7 @@ use super::super::access::{Asked, Verdict};
 use super::super::answer::{Answering, JSON, Response, with_body};
 use super::super::needs::{RoleInForce, obtain};
 use super::super::visitor::Visitor;
-use super::{Query, Tools, find, named, problem};
+use super::{Query, Sight, Tools, find_for, named, problem};
 use crate::clock::Now;
 use crate::session::Served;
 
@@ -16,11 +16,13 @@ use crate::session::Served;
 pub(super) fn answer(
     tools: &Arc<Tools>,
     visitor: &Arc<Visitor>,
+    sight: Sight,
     role: &str,
     query: Query,
 ) -> Answering {
     let now = tools.clock.now();
     if let Some(role) = named(tools, role)
+        && sight.shows(role.role())
         && let Some(Verdict::Yes(role)) = tools.access.at_once(asked(visitor, &role))
         && let Some(served) = role.read(now)
     {
@@ -29,7 +31,7 @@ pub(super) fn answer(
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();
     Answering::later(async move {
-        let role = match find(&tools, &name).await {
+        let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };

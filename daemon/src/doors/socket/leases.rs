@@ -87,7 +87,7 @@ async fn grant(
         }
         .into());
     };
-    let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
+    let asker = visitor.peer().and_then(|peer| peer.process.as_ref());
     let check = || {
         let (processes, boot_id) = (tools.leases.processes(), tools.leases.boot_id());
         scope::resolve(request.scope, asker, processes, boot_id).map_err(refused)
@@ -139,7 +139,7 @@ async fn grant(
         reason: request.reason,
         through_lock: request.through_lock,
         files,
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
     };
     let (lease, token) = tools

@@ -35,7 +35,12 @@ async fn locked(tools: &Tools, visitor: &Visitor, request: LockRequest) -> Respo
             match tools.leases.end(&lease.id, "locked with --revoke").await {
                 Ok(true) => ended_leases += 1,
                 Ok(false) => {}
-                Err(error) => return problem::answer(&failed("a lease has ended, cleaning up failed", &error)),
+                Err(error) => {
+                    return problem::answer(&failed(
+                        "a lease has ended, cleaning up failed",
+                        &error,
+                    ));
+                }
             }
         }
     }
@@ -43,7 +48,12 @@ async fn locked(tools: &Tools, visitor: &Visitor, request: LockRequest) -> Respo
         Ok(changed) => {
             if changed || request.revoke {
                 let revoked = format!("{ended_leases} leases ended");
-                note(tools, visitor, Event::Lock, request.revoke.then_some(revoked));
+                note(
+                    tools,
+                    visitor,
+                    Event::Lock,
+                    request.revoke.then_some(revoked),
+                );
             }
             report(tools, changed, ended_leases)
         }
@@ -84,7 +94,7 @@ fn note(tools: &Tools, visitor: &Visitor, event: Event, message: Option<String>)
     tools.records.witness().note(Record {
         event,
         door: Some(visitor.door),
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
         message,
         ..Record::default()

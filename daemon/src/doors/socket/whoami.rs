@@ -8,18 +8,19 @@ use super::super::access::{Asked, Verdict};
 use super::super::answer::Answering;
 use super::super::needs::obtain;
 use super::super::visitor::Visitor;
-use super::{Query, Tools, find, json, problem};
+use super::{Query, Sight, Tools, find_for, json, problem};
 
 pub(super) fn answer(
     tools: &Arc<Tools>,
     visitor: &Arc<Visitor>,
+    sight: Sight,
     role: &str,
     query: Query,
 ) -> Answering {
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();
     Answering::later(async move {
-        let role = match find(&tools, &name).await {
+        let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };

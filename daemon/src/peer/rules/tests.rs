@@ -67,23 +67,48 @@ fn each_key_lets_in_whom_it_names_and_nobody_unknown() {
         (one(|entry| entry.exe = path("/usr/local/bin/tf")), true),
         (one(|entry| entry.exe = path("/usr/bin/bash")), false),
         (one(|entry| entry.exe = path("/nowhere")), false),
-        (one(|entry| entry.unit = Some("deploy.service".into())), true),
+        (
+            one(|entry| entry.unit = Some("deploy.service".into())),
+            true,
+        ),
         (one(|entry| entry.unit = Some("deploy".into())), false),
-        (one(|entry| entry.cgroup = Some("/system.slice/deploy.service".into())), true),
-        (one(|entry| entry.cgroup = Some("/system.slice/deploy.service/a".into())), true),
-        (one(|entry| entry.cgroup = Some("/system.slice/deploy.service/a/b".into())), false),
-        (one(|entry| entry.cgroup = Some("/system.slice/deploy".into())), false),
+        (
+            one(|entry| entry.cgroup = Some("/system.slice/deploy.service".into())),
+            true,
+        ),
+        (
+            one(|entry| entry.cgroup = Some("/system.slice/deploy.service/a".into())),
+            true,
+        ),
+        (
+            one(|entry| entry.cgroup = Some("/system.slice/deploy.service/a/b".into())),
+            false,
+        ),
+        (
+            one(|entry| entry.cgroup = Some("/system.slice/deploy".into())),
+            false,
+        ),
         (one(|entry| entry.tty = Some(true)), true),
         (one(|entry| entry.tty = Some(false)), false),
         (one(|entry| entry.parent = path("/bin/sh")), true),
-        (one(|entry| entry.parent = path("/usr/bin/terraform")), false),
+        (
+            one(|entry| entry.parent = path("/usr/bin/terraform")),
+            false,
+        ),
         (one(|entry| entry.parent = path("/nowhere")), false),
     ];
     for (rules, expected) in table {
-        assert_eq!(judge(&rules, &terraform(), at).is_ok(), expected, "{rules:?}");
+        assert_eq!(
+            judge(&rules, &terraform(), at).is_ok(),
+            expected,
+            "{rules:?}"
+        );
         let refused = judge(&rules, &unknown(), at).unwrap_err();
         assert_eq!(refused.rule, "allow", "{rules:?}");
-        assert!(refused.why.contains("is unknown") || refused.why.contains("none of"), "{refused:?}");
+        assert!(
+            refused.why.contains("is unknown") || refused.why.contains("none of"),
+            "{refused:?}"
+        );
     }
     for uid in [999, 1000] {
         let rules = one(|entry| entry.uid = Some(uid));
@@ -101,10 +126,7 @@ fn a_file_of_another_namespace_or_replaced_is_another() {
         Some(executable("/usr/bin/terraform", 3)),
         Some(executable("/usr/bin/terraform (deleted)", 1)),
     ] {
-        let facts = Facts {
-            exe,
-            ..terraform()
-        };
+        let facts = Facts { exe, ..terraform() };
         let why = judge(&rules, &facts, at).unwrap_err().why;
         assert_eq!(
             why,
