@@ -60,7 +60,11 @@ fn a_program_cannot_answer_for_itself() {
             ),
             Err(NotYou::Descends),
         ),
-        ("the tool", answerer(tool.clone(), vec![agent.clone()]), Err(NotYou::Descends)),
+        (
+            "the tool",
+            answerer(tool.clone(), vec![agent.clone()]),
+            Err(NotYou::Descends),
+        ),
         (
             "the agent, in its own terminal",
             answerer(process(130, 100, A), vec![agent.clone(), shell_a.clone()]),
@@ -76,7 +80,10 @@ fn a_program_cannot_answer_for_itself() {
         ),
         (
             "the tool, in a pseudo-terminal that it made",
-            answerer(process(140, 140, Some("pts/9")), vec![tool.clone(), agent.clone()]),
+            answerer(
+                process(140, 140, Some("pts/9")),
+                vec![tool.clone(), agent.clone()],
+            ),
             Err(NotYou::Descends),
         ),
         (
@@ -109,7 +116,14 @@ fn a_program_cannot_answer_for_itself() {
             ),
             Ok(()),
         ),
-        ("nobody", Answerer { uid: UID, ..Answerer::default() }, Err(NotYou::Unknown)),
+        (
+            "nobody",
+            Answerer {
+                uid: UID,
+                ..Answerer::default()
+            },
+            Err(NotYou::Unknown),
+        ),
         (
             "another user",
             Answerer {
@@ -120,7 +134,11 @@ fn a_program_cannot_answer_for_itself() {
         ),
     ];
     for (who, answerer, expected) in table {
-        assert_eq!(may_answer(&asker(tool.clone()), &answerer), expected, "{who}");
+        assert_eq!(
+            may_answer(&asker(tool.clone()), &answerer),
+            expected,
+            "{who}"
+        );
     }
 }
 
@@ -133,8 +151,14 @@ fn an_asker_without_a_terminal_has_a_session_all_the_same() {
     let pty = process(50, 50, B);
     let from = |ancestors| answerer(pty.clone(), ancestors);
     let shell = process(49, 50, B);
-    assert_eq!(may_answer(&tool, &from(vec![agent.clone(), editor.clone()])), Err(NotYou::FromSession));
-    assert_eq!(may_answer(&tool, &from(vec![shell.clone(), editor.clone()])), Ok(()));
+    assert_eq!(
+        may_answer(&tool, &from(vec![agent.clone(), editor.clone()])),
+        Err(NotYou::FromSession)
+    );
+    assert_eq!(
+        may_answer(&tool, &from(vec![shell.clone(), editor.clone()])),
+        Ok(())
+    );
     // The editor itself asks: its own terminals are no other place.
     assert_eq!(
         may_answer(&asker(editor.clone()), &from(vec![shell.clone(), editor])),
@@ -148,7 +172,10 @@ fn sessions_out_of_sight_are_told_apart_by_terminal() {
     // In a container the leader of every session may be outside of its process namespace.
     let at = |tty| process(5, 0, tty);
     let answer = |asker_tty, tty| {
-        may_answer(&asker(at(asker_tty)), &answerer(process(6, 0, tty), vec![process(1, 0, None)]))
+        may_answer(
+            &asker(at(asker_tty)),
+            &answerer(process(6, 0, tty), vec![process(1, 0, None)]),
+        )
     };
     assert_eq!(answer(A, B), Ok(()));
     assert_eq!(answer(A, A), Err(NotYou::SameSession));

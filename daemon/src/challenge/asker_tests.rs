@@ -64,13 +64,29 @@ const TTY: Option<&str> = Some("pts/3");
 fn a_program_is_remembered_in_its_terminal_and_else_as_a_process() {
     let python = "/usr/bin/python3.12";
     let table = [
-        (asker("/usr/bin/terraform", None, TTY), Some("7:9:/usr/bin/terraform"), HERE),
-        (asker(python, Some("job.py"), TTY), Some("7:9:/usr/bin/python3.12 /srv/job.py"), HERE),
-        (asker(python, Some("/a/job.py"), TTY), Some("7:9:/usr/bin/python3.12 /a/job.py"), HERE),
+        (
+            asker("/usr/bin/terraform", None, TTY),
+            Some("7:9:/usr/bin/terraform"),
+            HERE,
+        ),
+        (
+            asker(python, Some("job.py"), TTY),
+            Some("7:9:/usr/bin/python3.12 /srv/job.py"),
+            HERE,
+        ),
+        (
+            asker(python, Some("/a/job.py"), TTY),
+            Some("7:9:/usr/bin/python3.12 /a/job.py"),
+            HERE,
+        ),
         // What it runs has no name.
         (asker(python, None, TTY), None, ITSELF),
         (asker("/usr/bin/bash", None, TTY), None, ITSELF),
-        (asker("/usr/bin/terraform", None, None), Some("7:9:/usr/bin/terraform"), ITSELF),
+        (
+            asker("/usr/bin/terraform", None, None),
+            Some("7:9:/usr/bin/terraform"),
+            ITSELF,
+        ),
     ];
     for (asker, program, place) in table {
         let expected = (program.map(str::to_owned), place);

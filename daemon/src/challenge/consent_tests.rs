@@ -150,7 +150,10 @@ fn the_requests_of_one_imds_read_count_as_one() {
     assert!(consents.take(&prod, read(1, 42), START));
     assert!(consents.take(&prod, read(2, 42), START.plus(Duration::from_secs(4))));
     assert!(!consents.take(&prod, read(3, 43), START), "another process");
-    assert!(!consents.take(&prod, read(4, 42), START.plus(READ)), "another read");
+    assert!(
+        !consents.take(&prod, read(4, 42), START.plus(READ)),
+        "another read"
+    );
 }
 
 #[test]

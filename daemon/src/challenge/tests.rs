@@ -134,7 +134,11 @@ async fn one_question_however_many_wait_and_all_get_the_answer() {
     assert_eq!(rig.challenges.list(), []);
     assert_eq!(rig.answer(&open[0].id, NO), Err(NotTaken::NotFound));
     let records = rig.records.lock().unwrap();
-    assert!(records.iter().all(|it| it.challenge.as_ref() == Some(&open[0].id)));
+    assert!(
+        records
+            .iter()
+            .all(|it| it.challenge.as_ref() == Some(&open[0].id))
+    );
 }
 
 #[tokio::test]
@@ -204,7 +208,10 @@ async fn a_lock_forgets_consents_questions_and_noes() {
     assert_eq!(waiting.await.unwrap(), Standing::Dropped);
     assert_eq!(rig.answer(&id, YES), Err(NotTaken::NotFound));
     for role in ["yes", "no", "open"] {
-        assert!(matches!(rig.stands(role).await, Standing::Open(_)), "{role}");
+        assert!(
+            matches!(rig.stands(role).await, Standing::Open(_)),
+            "{role}"
+        );
     }
 }
 

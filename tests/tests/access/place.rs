@@ -9,7 +9,9 @@ use serde_json::Value;
 /// `[profile NAME]` for every role, as `rolecall setup` leaves it.
 pub(crate) fn profiles(world: &World, roles: &[&str]) {
     let lines = roles.iter().map(|role| {
-        format!("[profile {role}]\nregion = eu-west-1\ncredential_process = rolecall process {role}\n\n")
+        format!(
+            "[profile {role}]\nregion = eu-west-1\ncredential_process = rolecall process {role}\n\n"
+        )
     });
     let base = "[profile base]\nregion = eu-central-1\n\n".to_owned();
     let text = std::iter::once(base).chain(lines).collect::<String>();
@@ -76,9 +78,17 @@ pub(crate) fn question(world: &World, waiting: u64) -> Value {
     })
 }
 
-/// The records of this kind.
-pub(crate) fn events(world: &World, event: &str) -> Vec<Value> {
-    let mut records = world.ledger();
-    records.retain(|record| record["event"] == event);
-    records
+/// The records of this kind, of which there are so many: waits for them to be written.
+#[track_caller]
+pub(crate) fn events<const COUNT: usize>(world: &World, event: &str) -> [Value; COUNT] {
+    let found = || {
+        let mut records = world.ledger();
+        records.retain(|record| record["event"] == event);
+        records
+    };
+    let records = eventually(event, || {
+        Some(found()).filter(|records| records.len() >= COUNT)
+    });
+    <[Value; COUNT]>::try_from(records)
+        .unwrap_or_else(|records| panic!("not {COUNT} of {event}: {records:#?}"))
 }

@@ -1,11 +1,12 @@
 //! `allow`, `doors`, `uid` and `unit` on every door, with boto3 as the consumer.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use rolecall_tests::harness::{World, free_port, python_is_there, run};
+use rolecall_tests::harness::{World, free_port, python_is_there, run, run_within};
 use rolecall_tests::terminal;
 
-use crate::place::{apart, events, in_terminal, profiles, role, script};
+use crate::place::{apart, in_terminal, profiles, role, script};
 
 /// How boto3 comes by a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,46 +49,91 @@ fn python(world: &World) -> PathBuf {
     PathBuf::from(program).canonicalize().expect("it is there")
 }
 
-/// A role with one rule: its name, its keys, and whether it lets boto3 in, without a terminal and with one.
+/// A door's worth of boto3's starts, on a machine with more to do.
+const A_DOOR: Duration = Duration::from_mins(3);
+
+/// A role with one rule: its name, its keys, and whether it lets boto3 in, which has no terminal.
 struct Case {
     name: &'static str,
     keys: String,
     rule: &'static str,
-    apart: bool,
-    in_terminal: bool,
+    let_in: bool,
 }
 
 fn cases(world: &World) -> Vec<Case> {
     let (python, uid) = (python(world), world.user().uid);
     let (python, link) = (python.display(), world.path("bin/linked-python"));
     std::os::unix::fs::symlink(self::python(world), &link).expect("a new link");
-    let case = |name, rule, keys: String, apart, in_terminal| Case {
+    let case = |name, rule, keys: String, let_in| Case {
         name,
         keys,
         rule,
-        apart,
-        in_terminal,
+        let_in,
     };
-    let always = |name, rule, keys: String, let_in| case(name, rule, keys, let_in, let_in);
     vec![
-        always("exe", "allow", format!("allow = [{{ exe = \"{python}\" }}]"), true),
-        always("link", "allow", format!("allow = [{{ exe = \"{}\" }}]", link.display()), true),
-        always("noexe", "allow", "allow = [{ exe = \"/bin/sh\" }]".to_owned(), false),
-        always("parent", "allow", "allow = [{ parent = \"/bin/sh\" }]".to_owned(), true),
-        always("noparent", "allow", format!("allow = [{{ parent = \"{python}\" }}]"), false),
-        always("uid", "uid", format!("uid = {uid}"), true),
-        always("nouid", "uid", "uid = 4242".to_owned(), false),
-        always("nounit", "unit", "unit = \"deploy.service\"".to_owned(), false),
-        always("nocgroup", "allow", "allow = [{ cgroup = \"/deploy\" }]".to_owned(), false),
-        always(
+        case(
+            "exe",
+            "allow",
+            format!("allow = [{{ exe = \"{python}\" }}]"),
+            true,
+        ),
+        case(
+            "link",
+            "allow",
+            format!("allow = [{{ exe = \"{}\" }}]", link.display()),
+            true,
+        ),
+        case(
+            "noexe",
+            "allow",
+            "allow = [{ exe = \"/bin/sh\" }]".to_owned(),
+            false,
+        ),
+        case(
+            "parent",
+            "allow",
+            "allow = [{ parent = \"/bin/sh\" }]".to_owned(),
+            true,
+        ),
+        case(
+            "noparent",
+            "allow",
+            format!("allow = [{{ parent = \"{python}\" }}]"),
+            false,
+        ),
+        case("uid", "uid", format!("uid = {uid}"), true),
+        case("nouid", "uid", "uid = 4242".to_owned(), false),
+        case(
+            "nounit",
+            "unit",
+            "unit = \"deploy.service\"".to_owned(),
+            false,
+        ),
+        case(
+            "nocgroup",
+            "allow",
+            "allow = [{ cgroup = \"/deploy\" }]".to_owned(),
+            false,
+        ),
+        case(
             "any",
             "allow",
             format!("allow = [{{ exe = \"/bin/sh\" }}, {{ exe = \"{python}\", uid = {uid} }}]"),
             true,
         ),
-        always("all", "allow", format!("allow = [{{ exe = \"{python}\", uid = 4242 }}]"), false),
-        case("tty", "allow", "allow = [{ tty = true }]".to_owned(), false, true),
-        case("notty", "allow", "allow = [{ tty = false }]".to_owned(), true, false),
+        case(
+            "all",
+            "allow",
+            format!("allow = [{{ exe = \"{python}\", uid = 4242 }}]"),
+            false,
+        ),
+        case("tty", "allow", "allow = [{ tty = true }]".to_owned(), false),
+        case(
+            "notty",
+            "allow",
+            "allow = [{ tty = false }]".to_owned(),
+            true,
+        ),
     ]
 }
 
@@ -124,26 +170,15 @@ fn each_rule_holds_on_each_door() {
             .zip(&ports)
             .map(|(case, port)| step(&world, doors(*port)[number], case.name))
             .collect();
-        let expected = |in_terminal: bool| -> String {
-            let lines = cases.iter().map(|case| {
-                let yes = if in_terminal {
-                    case.in_terminal
-                } else {
-                    case.apart
-                };
-                format!("{} {}\n", case.name, if yes { "yes" } else { "no" })
-            });
-            lines.collect()
-        };
+        let lines = cases
+            .iter()
+            .map(|case| format!("{} {}\n", case.name, if case.let_in { "yes" } else { "no" }));
+        let expected: String = lines.collect();
         let door = doors(0)[number].name();
         let all = script(&world, "all.sh", &text);
-        let finished = run(&mut apart(&world, &all));
-        assert_eq!(finished.ok(), expected(false), "{door}\n{}", world.log());
-        if number == 0 {
-            let shown = terminal::run(in_terminal(&world, &all), "", || Ok(())).unwrap();
-            assert_eq!(shown.text, expected(true), "{door}\n{}", world.log());
-        }
-        for case in cases.iter().filter(|case| !case.apart) {
+        let finished = run_within(&mut apart(&world, &all), A_DOOR);
+        assert_eq!(finished.ok(), expected, "{door}\n{}", world.log());
+        for case in cases.iter().filter(|case| !case.let_in) {
             world.wait_for_record(&format!("{} on {door}", case.name), |record| {
                 record["event"] == "refused"
                     && record["role"] == case.name
@@ -155,19 +190,44 @@ fn each_rule_holds_on_each_door() {
             });
         }
     }
-    for case in cases.iter().filter(|case| !case.apart && !case.in_terminal) {
-        assert!(
-            events(&world, "serve").iter().all(|record| record["role"] != case.name),
-            "{}",
-            case.name
-        );
+    for case in cases.iter().filter(|case| !case.let_in) {
+        let served = world
+            .ledger()
+            .into_iter()
+            .any(|record| record["event"] == "serve" && record["role"] == case.name);
+        assert!(!served, "{}", case.name);
     }
+}
+
+#[test]
+fn a_terminal_is_seen_on_the_socket_and_on_the_container_door() {
+    let mut world = World::new();
+    world.configure(
+        &(role("tty", "allow = [{ tty = true }]") + &role("notty", "allow = [{ tty = false }]")),
+    );
+    world.start();
+    let curl = "curl -s -o /dev/null -w \"%{http_code} \" -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" \
+                $AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    script(&world, "read.sh", curl);
+    let step = |role| {
+        format!(
+            "rolecall process {role} >/dev/null 2>&1; printf '{role} %s ' $?; rolecall exec {role} -- sh tmp/read.sh\n"
+        )
+    };
+    let ask = script(&world, "ask.sh", &(step("tty") + &step("notty")));
+    let finished = run(&mut apart(&world, &ask));
+    assert_eq!(finished.ok(), "tty 5 403 notty 0 200 ");
+    let shown = terminal::run(in_terminal(&world, &ask), "", || Ok(())).unwrap();
+    assert_eq!(shown.text, "tty 0 200 notty 5 403 ");
 }
 
 #[test]
 fn a_refusal_says_which_rule_and_why() {
     let mut world = World::new();
-    world.configure(&role("prod", "allow = [{ exe = \"/bin/cat\" }, { tty = true }]"));
+    world.configure(&role(
+        "prod",
+        "allow = [{ exe = \"/bin/cat\" }, { tty = true }]",
+    ));
     world.start();
     let ask = script(&world, "ask.sh", "rolecall process prod; echo $?\n");
     let finished = run(&mut apart(&world, &ask));
@@ -182,7 +242,10 @@ fn a_refusal_says_which_rule_and_why() {
     }
     assert_eq!(finished.stderr.matches('\n').count(), 1, "{finished:#?}");
     let notes = world.role_status("prod")["notes"].to_string();
-    assert!(notes.contains("allow: role prod is not for ask.sh"), "{notes}");
+    assert!(
+        notes.contains("allow: role prod is not for ask.sh"),
+        "{notes}"
+    );
 }
 
 #[test]
@@ -193,23 +256,36 @@ fn a_role_is_served_through_its_doors_only() {
         "{}{}{}[[imds]]\nlisten = \"127.0.0.1:{port}\"\nrole = \"net\"\n",
         role("local", "doors = [\"socket\"]"),
         role("net", "doors = [\"container\", \"imds\"]"),
-        role("sealed", "doors = [\"container\"]\nallow = [{ exe = \"/bin/cat\" }]"),
+        role(
+            "sealed",
+            "doors = [\"container\"]\nallow = [{ exe = \"/bin/cat\" }]"
+        ),
     ));
     world.start();
     world.rolecall(&["process", "local"]).ok();
     let refused = world.rolecall(&["process", "net"]);
     assert_eq!(refused.code(), Some(5), "{refused:#?}");
-    assert!(refused.stderr.contains("only through: container, imds"), "{refused:#?}");
+    assert!(
+        refused.stderr.contains("only through: container, imds"),
+        "{refused:#?}"
+    );
     let exec = world.rolecall(&["exec", "local", "--", "true"]);
     assert_eq!(exec.code(), Some(125), "{exec:#?}");
-    assert!(exec.stderr.contains("through the container door"), "{exec:#?}");
+    assert!(
+        exec.stderr.contains("through the container door"),
+        "{exec:#?}"
+    );
     assert_eq!(world.imds(port).document("net").status, 200);
     assert_eq!(world.lease("net").read().status, 200);
     // `whoami` hands out nothing, and asks AWS with the role's session all the same.
     assert_eq!(world.rolecall(&["whoami", "net"]).code(), Some(5));
     let refused = world.lease("sealed").read();
     assert_eq!(refused.status, 403, "{}", refused.text());
-    assert!(refused.text().contains("exe must be /bin/cat"), "{}", refused.text());
+    assert!(
+        refused.text().contains("exe must be /bin/cat"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(world.rolecall(&["reload"]).code(), Some(0));
 }
 
@@ -218,7 +294,10 @@ fn a_copy_under_the_same_name_and_a_replaced_executable_are_others() {
     let mut world = World::new();
     let own = world.path("bin/own-sh");
     std::fs::copy("/bin/sh", &own).expect("a shell");
-    world.configure(&role("prod", &format!("allow = [{{ exe = \"{}\" }}]", own.display())));
+    world.configure(&role(
+        "prod",
+        &format!("allow = [{{ exe = \"{}\" }}]", own.display()),
+    ));
     world.start();
     // The script asks, waits for its executable to be replaced, and asks again.
     let other = world.path("bin/other-sh");
@@ -235,6 +314,9 @@ fn a_copy_under_the_same_name_and_a_replaced_executable_are_others() {
     running.tell("");
     let finished = running.finish();
     let text = finished.ok();
-    assert!(text.starts_with("0\nready\n") && text.ends_with("\n5"), "{text}");
+    assert!(
+        text.starts_with("0\nready\n") && text.ends_with("\n5"),
+        "{text}"
+    );
     assert!(text.contains("not the file that is there now"), "{text}");
 }

@@ -32,7 +32,7 @@ fn no_answer_comes_from_the_asker_its_terminal_or_one_that_it_opens() {
         });
         let asked = question(&world, 1);
         assert_eq!(asked["asker"]["name"], "tool.sh");
-        assert_eq!(events(&world, "approved").len(), 0);
+        let [] = events(&world, "approved");
         // A person, elsewhere.
         let shown = in_another_terminal(&world, &["approve"]);
         assert!(shown.status.success(), "{shown:#?}");
@@ -48,7 +48,7 @@ fn no_answer_comes_from_the_asker_its_terminal_or_one_that_it_opens() {
     for line in lines {
         assert!(shown.text.contains(line), "{line}\n{}", shown.text);
     }
-    let refused = events(&world, "refused");
-    assert!(refused.iter().all(|record| record["rule"] == "answer"), "{refused:#?}");
-    assert!(!refused.is_empty());
+    // The first of them; the others within a minute are counted.
+    let [refused] = events(&world, "refused");
+    assert_eq!(refused["rule"], "answer", "{refused:#}");
 }
