@@ -137,6 +137,11 @@ fn cases(world: &World) -> Vec<Case> {
     ]
 }
 
+/// The cases that are tried on all doors: one of each key.
+const ON_EVERY_DOOR: [&str; 7] = [
+    "exe", "noexe", "parent", "noparent", "nouid", "nounit", "notty",
+];
+
 /// A line of script that runs boto3 and says how it ended.
 fn step(world: &World, door: Door, role: &str) -> String {
     let line = door.line(world, role);
@@ -165,20 +170,22 @@ fn each_rule_holds_on_each_door() {
 
     let doors = |port| [Door::Socket, Door::Container, Door::Imds(port)];
     for number in 0..3 {
-        let text: String = cases
-            .iter()
-            .zip(&ports)
+        // What differs between doors is how a process is found, not how it is judged.
+        let here = || {
+            let all = cases.iter().zip(&ports);
+            all.filter(move |(case, _)| number == 0 || ON_EVERY_DOOR.contains(&case.name))
+        };
+        let text: String = here()
             .map(|(case, port)| step(&world, doors(*port)[number], case.name))
             .collect();
-        let lines = cases
-            .iter()
-            .map(|case| format!("{} {}\n", case.name, if case.let_in { "yes" } else { "no" }));
+        let lines = here()
+            .map(|(case, _)| format!("{} {}\n", case.name, if case.let_in { "yes" } else { "no" }));
         let expected: String = lines.collect();
         let door = doors(0)[number].name();
         let all = script(&world, "all.sh", &text);
         let finished = run_within(&mut apart(&world, &all), A_DOOR);
         assert_eq!(finished.ok(), expected, "{door}\n{}", world.log());
-        for case in cases.iter().filter(|case| !case.let_in) {
+        for (case, _) in here().filter(|(case, _)| !case.let_in) {
             world.wait_for_record(&format!("{} on {door}", case.name), |record| {
                 record["event"] == "refused"
                     && record["role"] == case.name
