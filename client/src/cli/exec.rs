@@ -7,10 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, MAX_WAIT_SECONDS};
+use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, LeaseSocket, MAX_WAIT_SECONDS};
 use rolecall::connection::Target;
 
-use super::arguments::Exec;
+use super::arguments::{Exec, OwnSocket};
 use super::daemon::Daemon;
 use super::failure::Failure;
 
@@ -24,21 +24,56 @@ const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Runs it; returns only if the command could not be started.
 pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
-    let failure = match lease(
-        daemon,
-        &arguments.role,
-        LeaseScope::Process {
-            pid: std::process::id(),
-        },
-    ) {
+    let scope = LeaseScope::Process {
+        pid: std::process::id(),
+    };
+    let granted = own_socket(&arguments.own_socket).and_then(|socket| {
+        let way = Way {
+            imds: arguments.imds,
+            socket,
+        };
+        lease(daemon, &arguments.role, scope, way)
+    });
+    let failure = match granted {
         Ok(grant) => become_command(&arguments.command, &grant),
         Err(failure) => failure.exit(OWN_FAILURE),
     };
     failure.report()
 }
 
+/// How a lease's command comes by its credentials.
+#[derive(Default)]
+pub(super) struct Way {
+    /// From an IMDS listener of its own, not from the container door.
+    pub(super) imds: bool,
+    /// From a Unix socket, too.
+    pub(super) socket: Option<LeaseSocket>,
+}
+
+/// The socket as the daemon wants it: absolute, for it has another working directory.
+pub(super) fn own_socket(arguments: &OwnSocket) -> Result<Option<LeaseSocket>, Failure> {
+    let Some(path) = &arguments.socket else {
+        return Ok(None);
+    };
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::caused("cannot tell the socket's path", &error))?;
+    let path = absolute.into_os_string().into_string().map_err(|path| {
+        Failure::new(format!("the path {} is not UTF-8", path.display()))
+            .hint("choose another path for the socket")
+    })?;
+    Ok(Some(LeaseSocket {
+        path,
+        peer_uid: arguments.peer_uid,
+    }))
+}
+
 /// A lease of `role` for `scope`; waits for the role's first session.
-pub(super) fn lease(daemon: &Daemon, role: &str, scope: LeaseScope) -> Result<LeaseGrant, Failure> {
+pub(super) fn lease(
+    daemon: &Daemon,
+    role: &str,
+    scope: LeaseScope,
+    way: Way,
+) -> Result<LeaseGrant, Failure> {
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())
@@ -50,6 +85,8 @@ pub(super) fn lease(daemon: &Daemon, role: &str, scope: LeaseScope) -> Result<Le
         wait: MAX_WAIT_SECONDS,
         can_prompt: false,
         region,
+        imds: way.imds,
+        socket: way.socket,
     };
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
     daemon.post(Target::new("/v1/leases"), &request, limit)

@@ -27,6 +27,7 @@ pub struct Visitor {
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
+    inside: OnceLock<bool>,
 }
 
 /// Which uids may use this daemon.
@@ -67,6 +68,7 @@ impl Visitor {
             consumer,
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            inside: OnceLock::new(),
         }
     }
 
@@ -87,6 +89,7 @@ impl Visitor {
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            inside: OnceLock::new(),
         }
     }
 
@@ -127,6 +130,16 @@ impl Visitor {
     /// Says who the consumer is, once; the first word stays.
     pub fn identify(&self, consumer: Consumer) -> &Consumer {
         self.consumer.get_or_init(|| consumer)
+    }
+
+    /// Whether it is inside of the scope of the lease whose own door this is, once that is known.
+    pub(super) fn inside(&self) -> Option<bool> {
+        self.inside.get().copied()
+    }
+
+    /// Says so, once; the first word stays.
+    pub(super) fn set_inside(&self, inside: bool) -> bool {
+        *self.inside.get_or_init(|| inside)
     }
 
     /// Remembers that `served` was given at `now`: whether it is another session than the last one on

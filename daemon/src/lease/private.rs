@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
@@ -80,6 +80,23 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Makes sure that `path` is a directory of this user's alone, making it and its parents where they
 /// are missing. A link, another owner or a mode that lets others in is refused (threat T1).
 pub fn directory(path: &Path) -> io::Result<()> {
+    owned_directory(path, 0o700, "is open to other users; run chmod 0700 on it")
+}
+
+/// Makes sure that `path` is a directory of this user's that others may pass through and not write to, making
+/// it and its parents (for this user alone) where they are missing. For what another uid must reach.
+pub fn directory_to_pass(path: &Path) -> io::Result<()> {
+    owned_directory(
+        path,
+        0o755,
+        "can be written to by other users; run chmod 0711 on it",
+    )
+}
+
+/// A directory of this user's with no more permissions than `most`.
+fn owned_directory(path: &Path, most: u32, otherwise: &str) -> io::Result<()> {
+    // Passing needs no listing.
+    let mode = most & 0o711;
     if let Some(parent) = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -89,8 +106,9 @@ pub fn directory(path: &Path) -> io::Result<()> {
             .mode(0o700)
             .create(parent)?;
     }
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {}
+    match DirBuilder::new().mode(mode).create(path) {
+        // The daemon's umask takes everything from others.
+        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
@@ -111,8 +129,8 @@ pub fn directory(path: &Path) -> io::Result<()> {
     if !is_ours(metadata.uid()) {
         return Err(refused("belongs to another user; choose another directory"));
     }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(refused("is open to other users; run chmod 0700 on it"));
+    if metadata.mode() & 0o777 & !most != 0 {
+        return Err(refused(otherwise));
     }
     Ok(())
 }
@@ -123,7 +141,7 @@ fn is_ours(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::secrets::SeededRandom;

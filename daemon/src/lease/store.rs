@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use super::doors::{Doors, Held};
 use super::scope::Scope;
 use super::token::TokenHash;
 use super::{Lease, hex, private};
@@ -31,6 +32,8 @@ struct Stored {
     created_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Doors::is_none")]
+    doors: Doors,
 }
 
 /// The file.
@@ -84,6 +87,7 @@ impl Stored {
             scope: lease.scope.clone(),
             created_ms: lease.created.as_millis(),
             reason: lease.reason.clone(),
+            doors: lease.doors.clone(),
         }
     }
 
@@ -101,6 +105,8 @@ impl Stored {
             reason: self.reason,
             token: from_hex(&self.token_sha256)?,
             pin: Mutex::default(),
+            doors: self.doors,
+            held: Held::default(),
         })
     }
 }

@@ -102,7 +102,8 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
+/// Removes what is a dead socket of our own; whatever else is there is an error.
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -126,7 +127,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// The mode of a socket's file comes from the umask, which cannot be changed for one thread; so it is
 /// set after this, and the directory keeps others out meanwhile.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
             refused(path, "is too long for a socket; choose a shorter path")
@@ -139,7 +140,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn in_use(path: &Path, pid: &str) -> io::Error {
+pub(super) fn in_use(path: &Path, pid: &str) -> io::Error {
     let who = if pid.is_empty() {
         "another rolecalld".to_owned()
     } else {
@@ -151,7 +152,7 @@ fn in_use(path: &Path, pid: &str) -> io::Error {
     )
 }
 
-fn refused(path: &Path, what: &str) -> io::Error {
+pub(super) fn refused(path: &Path, what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
         format!("{} {what}", path.display()),
