@@ -79,9 +79,10 @@ impl Control for Daemon {
 
     fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>> {
         let (sources, role) = (self.configuration.sources().clone(), role.to_owned());
+        let kept = self.configuration.kept();
         Box::pin(async move {
             // The files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
-            tokio::task::spawn_blocking(move || config::exec_files(&sources, &role))
+            tokio::task::spawn_blocking(move || config::exec_files(&sources, kept.as_ref(), &role))
                 .await
                 .expect("copying does not panic, and panics abort")
         })

@@ -11,7 +11,7 @@ use super::resolve::Resolver;
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, Findings, Listener, expected};
 use super::tree::Value;
-use super::{Config, ImdsListener, Loaded, Sources};
+use super::{Config, ImdsListener, KeptFiles, Loaded, Sources};
 use crate::recipe::{Role, nearest};
 
 /// What stands in the files, before roles are made of it.
@@ -92,6 +92,7 @@ pub fn load(sources: &Sources) -> Loaded {
         .map(|fault| fault.problem(None))
         .collect();
     problems.extend(read.warnings.iter().cloned());
+    let kept = (read.faults.is_empty()).then(|| KeptFiles::of(&read));
     let config = if read.faults.is_empty() {
         let (roles, found) = read.resolver(sources).roles();
         problems.extend(found);
@@ -107,6 +108,7 @@ pub fn load(sources: &Sources) -> Loaded {
     problems.sort_by_key(|problem| problem.severity == Severity::Warning);
     Loaded {
         config,
+        kept,
         problems,
         files: read.reader.files,
         stamps: read.reader.stamps,
