@@ -54,7 +54,7 @@ impl Variables {
     /// behind.
     pub(super) fn room(&self) -> usize {
         let names = self.unset.iter().map(|name| name.len() + 64);
-        let values = (self.set.iter()).map(|(name, value)| 2 * name.len() + 6 * value.len() + 64);
+        let values = (self.set.iter()).map(|(name, value)| 2 * name.len() + 18 * value.len() + 64);
         64 + names.chain(values).sum::<usize>()
     }
 }
