@@ -32,6 +32,8 @@ mod proc;
 #[path = "no_proc.rs"]
 mod proc;
 mod process;
+#[cfg(all(test, target_os = "linux"))]
+mod races;
 #[cfg(target_os = "linux")]
 mod script;
 #[cfg(target_os = "linux")]
