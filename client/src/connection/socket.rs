@@ -51,15 +51,24 @@ fn open(path: &Path, _deadline: &Deadline) -> io::Result<UnixStream> {
 }
 
 /// The uid that listens, as it was when it began to listen (SO_PEERCRED).
+///
+/// Of a server outside of our pid namespace, as for a client in a container, the kernel says pid 0, which rustix has no
+/// value for and takes for an error: then it is the owner of the socket's file, which only that user can have made.
 #[cfg(target_os = "linux")]
-fn owner(_path: &Path, stream: &UnixStream) -> io::Result<u32> {
-    let credentials = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(credentials.uid.as_raw())
+fn owner(path: &Path, stream: &UnixStream) -> io::Result<u32> {
+    match rustix::net::sockopt::socket_peercred(stream) {
+        Ok(credentials) => Ok(credentials.uid.as_raw()),
+        Err(_) => file_owner(path),
+    }
 }
 
 /// Without SO_PEERCRED: the owner of the socket's file, which lies in the per-user temporary directory.
 #[cfg(not(target_os = "linux"))]
 fn owner(path: &Path, _stream: &UnixStream) -> io::Result<u32> {
+    file_owner(path)
+}
+
+fn file_owner(path: &Path) -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
 
     Ok(std::fs::symlink_metadata(path)?.uid())
