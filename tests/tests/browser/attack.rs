@@ -39,6 +39,7 @@ impl Attack {
     pub(crate) fn prepare(number: u8) -> Option<Self> {
         let program = browser_is_there()?;
         if !hold_address(&PUBLIC.to_string()) {
+            eprintln!("skipped: needs root in a network namespace of its own (tests/isolated)");
             return None;
         }
         let mut world = World::new();

@@ -239,9 +239,12 @@ fn what_is_no_http_1_ends_the_connection_and_fills_no_log() {
     let before = doors.world.log().lines().count();
     for door in Door::BOTH {
         for bytes in &all {
-            if let Some(answer) = doors.last_words(door, bytes) {
-                assert_eq!(answer.status, 400, "{}", bytes.escape_ascii());
-            }
+            let status = doors.last_words(door, bytes).map(|answer| answer.status);
+            // Said at once: who is only slow is closed without a word, as is who speaks HTTP/2. Nothing but
+            // ends of lines is slow.
+            let silent = bytes.starts_with(b"\r\n") || bytes.starts_with(b"PRI ");
+            let expected = (!silent).then_some(400);
+            assert_eq!(status, expected, "{}", bytes.escape_ascii());
         }
         doors.assert_serves(door);
     }
