@@ -31,7 +31,7 @@ impl Client {
         match self {
             Self::Boto3 => world.python("identity.py"),
             Self::AwsCli => world.aws_cli(&["sts", "get-caller-identity", "--output", "json"]),
-            Self::RustSdk => world.rust_sdk(&["identity"]),
+            Self::RustSdk => world.rust_sdk(&["once"]),
         }
     }
 }
