@@ -22,6 +22,7 @@ SECONDS = 60
 
 def ask(provider):
     endpoint = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL_STS"])
+    # It looks for none itself.
     region = os.environ.get("AWS_REGION", "us-east-1")
     headers = {
         "Host": endpoint.netloc,
@@ -47,7 +48,7 @@ def ask(provider):
     arn = re.search("<Arn>(.*)</Arn>", text)
     if answer.status != 200 or not arn:
         return {"error": f"{answer.status}: {text}"}
-    line = {"access_key_id": credentials.access_key_id, "arn": arn.group(1), "region": region}
+    line = {"access_key_id": credentials.access_key_id, "arn": arn.group(1)}
     if credentials.expiration:
         line["expiration"] = credentials.expiration.isoformat()
     return line
