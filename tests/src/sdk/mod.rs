@@ -69,6 +69,11 @@ impl Sdk {
         self != Self::AwsCli
     }
 
+    /// Whether it can be in this situation.
+    pub fn meets(self, situation: Situation) -> bool {
+        self.stays() || !matches!(situation, Situation::Renewal | Situation::Restart)
+    }
+
     /// Whether it takes its region from IMDS where nothing else names one.
     pub fn asks_imds_for_its_region(self) -> bool {
         matches!(self, Self::GoV2 | Self::Java | Self::Rust)

@@ -6,12 +6,21 @@ mod outage;
 mod restart;
 mod unknown;
 
+use rolecall_tests::fake_aws::{Effect, Fault};
 use rolecall_tests::harness::{World, free_port};
 use rolecall_tests::sdk::{Reply, Sdk, Way};
 
 /// A world with `dev` behind rolecall: its process line, and an IMDS listener on the port.
 fn serving() -> (World, u16) {
+    lasting(3600)
+}
+
+/// The same with sessions of this many seconds.
+fn lasting(seconds: i64) -> (World, u16) {
     let mut world = World::new();
+    world
+        .aws
+        .fail(Fault::new(Effect::Lifetime { seconds }).on("AssumeRole"));
     let port = free_port();
     world.configure(&format!(
         "[[imds]]\nlisten = \"127.0.0.1:{port}\"\nrole = \"dev\"\n"

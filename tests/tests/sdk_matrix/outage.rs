@@ -8,6 +8,7 @@ use crate::{asked, once, refuses, serving};
 
 /// Every AssumeRole fails from now on; who has credentials can use them.
 fn fail(world: &World) {
+    world.aws.heal();
     world
         .aws
         .fail(Fault::error(500, "InternalFailure").on("AssumeRole"));
@@ -29,7 +30,7 @@ fn a_session_that_is_held_is_served() {
 /// Each gives up by itself with an error of its own, and signs nothing. Those behind `rolecall exec` have
 /// their lease from before: without a session there is none.
 ///
-/// Client contract 41, 42, 81, 83, 90.
+/// Client contract 42, 81, 90.
 #[test]
 fn without_a_session_every_sdk_says_so() {
     let (mut world, port) = serving();

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall_tests::fake_aws::{Effect, Fault};
 use rolecall_tests::harness::{World, profiles, until};
 use rolecall_tests::sdk::{Caller, Cell, Outcome, Sdk, Situation, Way, cells, for_each, settle};
 
-use crate::serving;
+use crate::lasting;
 
 /// Long enough that a session is good for some time whenever it is asked for, and short enough to see
 /// its end.
@@ -48,10 +47,7 @@ fn outlive(world: &World) {
 /// Client contract 15, 78.
 #[test]
 fn every_sdk_goes_on_with_the_next_daemon() {
-    let (mut world, port) = serving();
-    world
-        .aws
-        .fail(Fault::new(Effect::Lifetime { seconds: SECONDS }).on("AssumeRole"));
+    let (mut world, port) = lasting(SECONDS);
     let rows = cells(|(sdk, way)| sdk.stays() && (sdk, way) != (Sdk::Boto3, Way::Imds));
     let rows = rows.into_iter().map(|(sdk, way)| {
         let mut command = way.command(&world, sdk, "each", "dev", port);
