@@ -14,13 +14,15 @@ use super::process::run;
 /// When this program is not in it.
 pub fn target_directory() -> PathBuf {
     let profile = profile_directory();
-    profile.parent().expect("it is in the target directory").into()
+    profile
+        .parent()
+        .expect("it is in the target directory")
+        .into()
 }
 
 /// The Python environment that `tests/prepare` made, or the one `ROLECALL_VENV` names.
 fn environment() -> PathBuf {
-    std::env::var_os("ROLECALL_VENV")
-        .map_or_else(|| target_directory().join("venv"), PathBuf::from)
+    std::env::var_os("ROLECALL_VENV").map_or_else(|| target_directory().join("venv"), PathBuf::from)
 }
 
 /// Whether boto3's Python is there. Where it is not, a test that needs it says so and is done: `cargo test` needs

@@ -117,9 +117,14 @@ impl Caller {
     pub fn ask(&mut self) -> Reply {
         self.asked += 1;
         if let Err(error) = self.running.try_tell("ask") {
-            return Reply::Error(format!("it does not read: {error}; {:?}", self.running.lines()));
+            return Reply::Error(format!(
+                "it does not read: {error}; {:?}",
+                self.running.lines()
+            ));
         }
-        let line = until(PATIENCE, || self.running.lines().get(self.asked - 1).cloned());
+        let line = until(PATIENCE, || {
+            self.running.lines().get(self.asked - 1).cloned()
+        });
         line.map_or_else(
             || Reply::Error(format!("no answer within {PATIENCE:?}")),
             |line| Reply::parse(&line),
@@ -159,7 +164,10 @@ mod tests {
         let reply = Reply::parse(ours);
         assert_eq!((reply.is(ROLE), reply.key()), (Ok(()), Some("ASIA1")));
         let aws = "{\n \"Arn\": \"arn:aws:sts::123456789012:assumed-role/dev/me\"\n}";
-        assert_eq!((Reply::parse(aws).is(ROLE), Reply::parse(aws).key()), (Ok(()), None));
+        assert_eq!(
+            (Reply::parse(aws).is(ROLE), Reply::parse(aws).key()),
+            (Ok(()), None)
+        );
         for not in [
             r#"{"error": "no credentials"}"#,
             "",
@@ -172,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_caller_answers_each_line() {
-        let script = "n=0; while read -r line; do n=$((n + 1)); echo \"{\\\"error\\\": \\\"$n\\\"}\"; done";
+        let script =
+            "n=0; while read -r line; do n=$((n + 1)); echo \"{\\\"error\\\": \\\"$n\\\"}\"; done";
         let mut caller = Caller::start(Command::new("sh").args(["-c", script]));
         assert_eq!(caller.ask(), Reply::Error("1".into()));
         assert_eq!(caller.ask(), Reply::Error("2".into()));

@@ -38,7 +38,9 @@ pub fn for_each<T: Send, R: Send>(
             .into_iter()
             .map(|(_, cells)| {
                 scope.spawn(move || {
-                    let done = cells.into_iter().map(|(cell, with)| (cell, work(cell, with)));
+                    let done = cells
+                        .into_iter()
+                        .map(|(cell, with)| (cell, work(cell, with)));
                     done.collect::<Vec<_>>()
                 })
             })

@@ -44,9 +44,9 @@ pub fn seen((sdk, way): Cell, situation: Situation, target: &Path) -> Option<Str
 pub fn claimed((sdk, way): Cell, situation: Situation) -> Option<String> {
     let page = fs::read_to_string(root().join(PAGE)).ok()?;
     let rows = markdown::rows(&page);
-    let row = rows.into_iter().find(|row| {
-        row.heading == HEADING && row.cells[..2] == [sdk.name(), way.name()]
-    })?;
+    let row = rows
+        .into_iter()
+        .find(|row| row.heading == HEADING && row.cells[..2] == [sdk.name(), way.name()])?;
     let column = Situation::ALL.iter().position(|it| *it == situation)?;
     row.cells.get(2 + column).cloned()
 }

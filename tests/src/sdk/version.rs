@@ -15,8 +15,14 @@ impl Sdk {
         let (file, package) = match self {
             Self::Boto3 => ("tests/sdk/python/requirements.txt", "boto3"),
             Self::AwsCli => ("tests/sdk/python/requirements.txt", "awscli"),
-            Self::JavaScript => ("tests/sdk/javascript/package-lock.json", "@aws-sdk/client-sts"),
-            Self::GoV2 => ("tests/sdk/go-v2/go.mod", "github.com/aws/aws-sdk-go-v2/config"),
+            Self::JavaScript => (
+                "tests/sdk/javascript/package-lock.json",
+                "@aws-sdk/client-sts",
+            ),
+            Self::GoV2 => (
+                "tests/sdk/go-v2/go.mod",
+                "github.com/aws/aws-sdk-go-v2/config",
+            ),
             Self::GoV1 => ("tests/sdk/go-v1/go.mod", "github.com/aws/aws-sdk-go"),
             Self::Java => ("tests/sdk/java/pom.xml", "software.amazon.awssdk"),
             Self::Rust => ("Cargo.lock", "aws-config"),
@@ -26,7 +32,10 @@ impl Sdk {
         let Some(version) = find(file, &text, package) else {
             bail!("{file} does not name a version of {package}");
         };
-        Ok(format!("{} {version}", package.rsplit("com/aws/").next().unwrap_or(package)))
+        Ok(format!(
+            "{} {version}",
+            package.rsplit("com/aws/").next().unwrap_or(package)
+        ))
     }
 }
 
@@ -70,7 +79,10 @@ mod tests {
             let version = sdk.version().unwrap();
             let number = version.rsplit(' ').next().unwrap();
             assert!(number.split('.').count() >= 3, "{version}");
-            assert!(number.chars().all(|it| it == '.' || it.is_ascii_digit()), "{version}");
+            assert!(
+                number.chars().all(|it| it == '.' || it.is_ascii_digit()),
+                "{version}"
+            );
         }
     }
 
@@ -78,10 +90,16 @@ mod tests {
     fn versions_are_of_the_package_itself() {
         let found = |file, text, package| find(file, text, package);
         let requirements = "boto3-stubs==1\nboto3==2.3.4\n";
-        assert_eq!(found("requirements.txt", requirements, "boto3").as_deref(), Some("2.3.4"));
+        assert_eq!(
+            found("requirements.txt", requirements, "boto3").as_deref(),
+            Some("2.3.4")
+        );
         let go = "require (\n\tx/y/z v1.0.0\n\tx/y v2.0.0\n)\n";
         assert_eq!(found("a/go.mod", go, "x/y").as_deref(), Some("2.0.0"));
-        assert_eq!(found("go.mod", "require x/y v3.0.0\n", "x/y").as_deref(), Some("3.0.0"));
+        assert_eq!(
+            found("go.mod", "require x/y v3.0.0\n", "x/y").as_deref(),
+            Some("3.0.0")
+        );
         assert_eq!(found("go.mod", go, "x"), None);
     }
 }

@@ -46,7 +46,10 @@ impl Way {
 
     /// Whether it is the container endpoint.
     pub fn is_container(self) -> bool {
-        matches!(self, Self::TokenVariable | Self::TokenFile | Self::TokenBoth)
+        matches!(
+            self,
+            Self::TokenVariable | Self::TokenFile | Self::TokenBoth
+        )
     }
 
     /// `sdk` in this mode (`once`, `each`) with `role`, this way; IMDS listens on `port`.

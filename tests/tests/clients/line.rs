@@ -28,7 +28,9 @@ fn lines(world: &World) -> Vec<String> {
 /// A set up world, with a role of an odd name in it.
 fn odd() -> World {
     let mut world = World::new();
-    let config = world.read("home/.aws/config").replace("profile hub", &format!("profile {ODD}"));
+    let config = world
+        .read("home/.aws/config")
+        .replace("profile hub", &format!("profile {ODD}"));
     let config = config.replace("source_profile = hub", &format!("source_profile = {ODD}"));
     world.write("home/.aws/config", &config);
     world.start();
@@ -39,7 +41,10 @@ fn odd() -> World {
 /// `^/[A-Za-z0-9/._-]+( [A-Za-z0-9/._-]+)*$`
 fn is_plain(line: &str) -> bool {
     let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric() || b"/._-".contains(&it))
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"/._-".contains(&it))
     };
     line.starts_with('/') && line.split(' ').all(word)
 }
@@ -83,12 +88,10 @@ fn it_is_the_same_arguments_for_every_sdk() {
     for line in lines(&world) {
         let line = line.replace(&ours.display().to_string(), &program.display().to_string());
         let words: Vec<_> = line.split(' ').map(Value::from).collect();
-        let botocore = "import shlex, subprocess, sys; subprocess.run(shlex.split(sys.argv[1]), check=True)";
+        let botocore =
+            "import shlex, subprocess, sys; subprocess.run(shlex.split(sys.argv[1]), check=True)";
         let node = "require('child_process').exec(process.argv[1], (error, out) => process.stdout.write(out))";
-        let mut runners = vec![
-            ("python3", vec!["-c", botocore]),
-            ("sh", vec!["-c"]),
-        ];
+        let mut runners = vec![("python3", vec!["-c", botocore]), ("sh", vec!["-c"])];
         if Sdk::JavaScript.is_there() {
             runners.push(("node", vec!["-e", node]));
         }
@@ -109,7 +112,10 @@ fn standard_input_is_left_to_others() {
     world.start();
     let script = format!("echo '{HELLO}' | {{ rolecall process dev >/dev/null; cat; }}");
     let finished = run(world.command("sh").args(["-c", &script]));
-    assert_eq!((finished.ok(), finished.stderr.as_str()), (&*format!("{HELLO}\n"), ""));
+    assert_eq!(
+        (finished.ok(), finished.stderr.as_str()),
+        (&*format!("{HELLO}\n"), "")
+    );
 
     let mut command = world.command("rolecall");
     command.args(["process", "dev"]);

@@ -44,14 +44,17 @@ fn who_asks_imds_for_its_region_gets_the_role_s() {
         |(sdk, way), ()| {
             let command = way.command(&world, sdk, "once", "dev", port);
             let told = command.get_envs().any(|(name, _)| {
-                ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|it| name == *it)
+                ["AWS_REGION", "AWS_DEFAULT_REGION"]
+                    .iter()
+                    .any(|it| name == *it)
             });
             assert!(!told, "{sdk:?} is told its region");
             once(&world, sdk, way, "dev", port)
         },
     );
     for ((sdk, _), reply) in came {
-        let found = matches!(&reply, Reply::Identity { region: Some(region), .. } if region == REGION);
+        let found =
+            matches!(&reply, Reply::Identity { region: Some(region), .. } if region == REGION);
         assert!(found, "{sdk:?}: {reply:?}");
     }
 }

@@ -14,13 +14,23 @@ const SECONDS: i64 = 40;
 
 type Row = (Cell, Result<Caller, String>);
 
+/// SDKs give a door half a second to two: on a busy machine one may miss that, and Rust then signs with
+/// what it had. Who really lost its way does so every time.
+const TRIES: usize = 5;
+
 /// Has all of them ask; who fails is out.
 fn ask(rows: Vec<Row>, good: impl Fn(Option<&str>) -> Result<(), String> + Sync) -> Vec<Row> {
     for_each(rows, |_, caller| {
         let mut caller = caller?;
-        let reply = caller.ask();
-        reply.is(profiles::DEV)?;
-        good(reply.key())?;
+        let mut outcome = Err(String::new());
+        for _ in 0..TRIES {
+            let reply = caller.ask();
+            outcome = reply.is(profiles::DEV).and_then(|()| good(reply.key()));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome?;
         Ok(caller)
     })
 }

@@ -77,7 +77,10 @@ fn cross(callers: Vec<(Cell, Caller)>, patience: Duration) -> Vec<(Cell, Result<
             .map(|(cell, caller)| (cell, scope.spawn(move || one(caller))))
             .collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().expect("no panic");
-        threads.into_iter().map(|(cell, it)| (cell, join(it))).collect()
+        threads
+            .into_iter()
+            .map(|(cell, it)| (cell, join(it)))
+            .collect()
     })
 }
 
@@ -89,7 +92,9 @@ fn cross(callers: Vec<(Cell, Caller)>, patience: Duration) -> Vec<(Cell, Result<
 fn every_sdk_crosses_a_renewal() {
     let (world, port) = lasting(360);
     let rows = cells(|cell| cell.0.stays() && cell != (Sdk::Boto3, Way::Imds));
-    let callers = rows.into_iter().map(|cell| (cell, start(&world, cell, port)));
+    let callers = rows
+        .into_iter()
+        .map(|cell| (cell, start(&world, cell, port)));
     let came = cross(callers.collect(), Duration::from_mins(11));
     settle(Situation::Renewal, came);
 }
@@ -102,7 +107,9 @@ fn every_sdk_crosses_a_renewal() {
 fn boto3_crosses_a_renewal_on_imds() {
     let (world, port) = lasting(900);
     let rows = cells(|cell| cell == (Sdk::Boto3, Way::Imds));
-    let callers = rows.into_iter().map(|cell| (cell, start(&world, cell, port)));
+    let callers = rows
+        .into_iter()
+        .map(|cell| (cell, start(&world, cell, port)));
     let came = cross(callers.collect(), Duration::from_mins(16));
     settle(Situation::Renewal, came);
 }
@@ -121,7 +128,11 @@ fn boto3_goes_on_with_the_next_daemon_on_imds() {
         world.kill();
         let before = world.aws.calls();
         world.start();
-        let fits = |key: &str| !before.iter().any(|call| call.issued.as_deref() == Some(key));
+        let fits = |key: &str| {
+            !before
+                .iter()
+                .any(|call| call.issued.as_deref() == Some(key))
+        };
         result = result.and_then(|()| ask_until(&mut caller, Duration::from_mins(16), fits));
         came.push((cell, result.map(|()| Outcome::Works)));
     }

@@ -70,9 +70,21 @@ pub(super) fn tables(items: &[Item]) -> String {
     for (index, (first, heading)) in GROUPS.iter().enumerate() {
         let last = GROUPS.get(index + 1).map_or(u32::MAX, |(next, _)| next - 1);
         // Writing to a String cannot fail.
-        let _ = write!(page, "\n### {heading}\n\n| item | what is asked | shown by |\n| --- | --- | --- |\n");
-        for item in items.iter().filter(|it| (*first..=last).contains(&it.number)) {
-            let _ = writeln!(page, "| {} | {} | {} |", item.number, item.text, shown(item));
+        let _ = write!(
+            page,
+            "\n### {heading}\n\n| item | what is asked | shown by |\n| --- | --- | --- |\n"
+        );
+        for item in items
+            .iter()
+            .filter(|it| (*first..=last).contains(&it.number))
+        {
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} |",
+                item.number,
+                item.text,
+                shown(item)
+            );
         }
     }
     page
@@ -117,7 +129,11 @@ mod tests {
         let mut item = Item {
             number: 1,
             text: String::new(),
-            tests: vec![test("a.rs", "one"), test("a.rs", "two"), test("b.rs", "three")],
+            tests: vec![
+                test("a.rs", "one"),
+                test("a.rs", "two"),
+                test("b.rs", "three"),
+            ],
             reason: None,
         };
         assert_eq!(shown(&item), "`a.rs`: `one`, `two`, `b.rs`: `three`");

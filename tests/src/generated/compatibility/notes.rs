@@ -21,7 +21,9 @@ its output: `rolecall process` writes nothing there when it succeeds.
 /// The section.
 pub(super) fn section() -> anyhow::Result<String> {
     let mut section = HEAD.to_owned();
-    section.push_str("\n| client | tested version | asks again at | what to know |\n| --- | --- | --- | --- |\n");
+    section.push_str(
+        "\n| client | tested version | asks again at | what to know |\n| --- | --- | --- | --- |\n",
+    );
     for sdk in Sdk::ALL {
         let (window, notes) = of(sdk);
         // Writing to a String cannot fail.
