@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::{Deadline, Error};
 
-/// Connects to the socket at `path`, which must be held by a process of the calling user: a squatter
-/// in its place could hand out an attacker's credentials.
+/// Connects to the socket at `path`, which must be held by a process of the calling user, or be the system
+/// service's: a squatter in its place could hand out an attacker's credentials.
 pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Error> {
     let own = rustix::process::getuid().as_raw();
     let stream = open(path, deadline).map_err(|source| Error::Unreachable {
@@ -15,7 +15,7 @@ pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Er
         source,
     })?;
     let found = owner(path, &stream).map_err(Error::Io)?;
-    if found == own {
+    if found == own || crate::path::is_system_service(path, found) {
         Ok(stream)
     } else {
         Err(Error::Foreign {

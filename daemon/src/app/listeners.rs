@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::SharedClock;
 use crate::config::ImdsListener;
+use crate::doors::access::Access;
 use crate::doors::bind;
 use crate::doors::imds::Imds;
 use crate::doors::needs::Roles;
@@ -28,6 +29,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct Parts {
     /// The roles in force.
     pub keepers: Keepers,
+    /// Who may have what.
+    pub access: Arc<Access>,
     /// The ledger and the readers.
     pub records: Arc<Records>,
     /// What all servers share.
@@ -157,6 +160,7 @@ impl Listeners {
                 &parts.boot_id,
                 &Imds::listener_name(listener.listen),
             ),
+            Arc::clone(&parts.access),
             Arc::clone(&parts.records),
             Arc::clone(&parts.clock),
         );

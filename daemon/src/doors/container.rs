@@ -11,6 +11,7 @@ use http::{Method, StatusCode};
 use rolecall::api::{Code, Door};
 use serde_json::json;
 
+use super::access::{Access, Asked, Denial, Verdict};
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
 use super::needs::{RoleInForce, Roles, obtain};
@@ -31,6 +32,7 @@ pub const WAIT: Duration = Duration::from_millis(900);
 pub struct Container {
     roles: Arc<dyn Roles>,
     leases: Leases,
+    access: Arc<Access>,
     records: Arc<Records>,
     clock: SharedClock,
 }
@@ -40,12 +42,14 @@ impl Container {
     pub fn new(
         roles: Arc<dyn Roles>,
         leases: Leases,
+        access: Arc<Access>,
         records: Arc<Records>,
         clock: SharedClock,
     ) -> Self {
         Self {
             roles,
             leases,
+            access,
             records,
             clock,
         }
@@ -107,17 +111,40 @@ impl Handler for Container {
             Ok(authorized) => authorized,
             Err(no) => return no.response().into(),
         };
-        if let Some(served) = role.read(now) {
+        let known = self.access.at_once(Asked {
+            visitor,
+            role: &role,
+            lease: Some(&lease),
+        });
+        if let Some(Verdict::Yes(role)) = &known
+            && let Some(served) = role.read(now)
+        {
             let lease = Some(lease.id());
             self.records
                 .served(visitor, role.as_ref(), &served, lease, now);
             return credentials(&served).into();
         }
         let (visitor, records) = (Arc::clone(visitor), Arc::clone(&self.records));
-        let roles = Arc::clone(&self.roles);
+        let (access, roles) = (Arc::clone(&self.access), Arc::clone(&self.roles));
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
-            match obtain(&*roles, &*clock, role, WAIT).await {
+            let end = now.plus(WAIT);
+            let verdict = match known {
+                Some(verdict) => verdict,
+                None => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: Some(&lease),
+                    };
+                    access.decide(asked, WAIT).await
+                }
+            };
+            let role = match verdict {
+                Verdict::Yes(role) => role,
+                Verdict::No(denial) => return denied(&denial),
+            };
+            match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
@@ -145,6 +172,16 @@ impl Handler for Container {
 
 fn credentials(served: &Served) -> Response {
     with_body(StatusCode::OK, JSON, served.http_body.clone())
+}
+
+/// The table of answers' container column, where the doors themselves say no.
+fn denied(denial: &Denial) -> Response {
+    let status = match denial {
+        Denial::Locked(_) | Denial::Refused(..) => StatusCode::FORBIDDEN,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let problem = denial.problem();
+    error(status, code_text(problem.code), &problem.message)
 }
 
 /// The table of answers' container column, as far as a role without a session can get here.

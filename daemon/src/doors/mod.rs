@@ -5,6 +5,7 @@
 //! ledger. With a session at hand an answer is made where the request is read: no task, no lock held,
 //! no copy of the body.
 
+pub mod access;
 pub mod answer;
 pub mod bind;
 pub mod body;
@@ -26,7 +27,13 @@ pub mod token;
 pub mod visitor;
 pub mod wire;
 
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
+#[cfg_attr(
+    fuzzing,
+    allow(dead_code, unused_imports, reason = "tests use more of it")
+)]
 mod fake;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

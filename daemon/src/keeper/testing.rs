@@ -82,6 +82,7 @@ pub(crate) fn role_of(name: &str, calls: Vec<AssumeRole>) -> Role {
         recipe: Ok(Recipe { source, steps }),
         keep_fresh: false,
         notes: Vec::new(),
+        rules: crate::recipe::Rules::default(),
     }
 }
 

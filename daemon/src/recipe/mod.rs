@@ -6,6 +6,7 @@ pub mod fingerprint;
 mod line;
 pub mod name;
 pub mod nearest;
+pub mod rules;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub use arn::RoleArn;
 pub use fingerprint::Fingerprint;
 pub use name::RoleName;
 pub use nearest::nearest;
+pub use rules::Rules;
 
 use crate::secrets::Secret;
 
@@ -31,6 +33,8 @@ pub struct Role {
     pub recipe: Result<Recipe, Unusable>,
     /// Renewed even if nobody reads it, until `idle_after`.
     pub keep_fresh: bool,
+    /// Who may have it.
+    pub rules: Rules,
     /// Things worth knowing (a capped duration, a deep chain), for `status` and `roles`.
     pub notes: Vec<String>,
 }

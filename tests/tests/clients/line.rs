@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::ways::set_up;
 
-/// A role that no shell would leave alone.
-const ODD: &str = "it's #1; $HOME=-x";
+/// A role whose name has characters that a line may not have.
+const ODD: &str = "team/dev@1";
 
 const HELLO: &str = "left for others";
 

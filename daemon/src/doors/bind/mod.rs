@@ -4,4 +4,4 @@ mod tcp;
 mod unix;
 
 pub use tcp::{container, imds};
-pub use unix::{Bound, unix};
+pub use unix::{Bound, Reach, unix};

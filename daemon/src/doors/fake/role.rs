@@ -190,6 +190,7 @@ fn role(name: &str, region: Option<&str>) -> Role {
             steps: vec![step],
         }),
         keep_fresh: false,
+        rules: crate::recipe::Rules::default(),
         notes: Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use rolecall::api::Door;
 
+use super::access::{Access, Asked, Denial, Verdict};
 use super::answer::{Answering, Response, TEXT, allowing, closing, empty, with_body};
 use super::guard::Refusal;
 use super::needs::{RoleInForce, Roles, obtain};
@@ -47,6 +48,7 @@ struct Inner {
     role: String,
     roles: Arc<dyn Roles>,
     tokens: TokenAuthority,
+    access: Arc<Access>,
     records: Arc<Records>,
     clock: SharedClock,
     started: Timestamp,
@@ -58,6 +60,7 @@ impl Imds {
         role: String,
         roles: Arc<dyn Roles>,
         tokens: TokenAuthority,
+        access: Arc<Access>,
         records: Arc<Records>,
         clock: SharedClock,
     ) -> Self {
@@ -67,6 +70,7 @@ impl Imds {
                 role,
                 roles,
                 tokens,
+                access,
                 records,
                 clock,
                 started,
@@ -167,14 +171,38 @@ impl Inner {
             Route::Info => Wanted::Info,
             Route::Document(_) | Route::Unknown => return empty(StatusCode::NOT_FOUND).into(),
         };
-        if let Some(served) = role.read(now) {
+        let known = self.access.at_once(Asked {
+            visitor,
+            role: &role,
+            lease: None,
+        });
+        if let Some(Verdict::Yes(role)) = &known
+            && let Some(served) = role.read(now)
+        {
             return self
                 .give(visitor, role.as_ref(), &served, wanted, left, now)
                 .into();
         }
         let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
         Answering::later(async move {
-            match obtain(&*door.roles, &*door.clock, role, WAIT).await {
+            let end = now.plus(WAIT);
+            let verdict = match known {
+                Some(verdict) => verdict,
+                None => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: None,
+                    };
+                    door.access.decide(asked, WAIT).await
+                }
+            };
+            let role = match verdict {
+                Verdict::Yes(role) => role,
+                Verdict::No(denial) => return empty(status_denied(&denial)),
+            };
+            let rest = door.clock.now().until(end);
+            match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
@@ -210,6 +238,14 @@ enum Wanted {
     Listing,
     Document,
     Info,
+}
+
+/// The table of answers' last column, where the doors themselves say no.
+fn status_denied(denial: &Denial) -> StatusCode {
+    match denial {
+        Denial::Locked(_) | Denial::Refused(..) => StatusCode::NOT_FOUND,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 /// The table of answers' last column, as far as a role without a session can get here.

@@ -4,16 +4,34 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::super::access::{Asked, Verdict};
 use super::super::answer::Answering;
 use super::super::needs::obtain;
-use super::{Query, Tools, find, json, problem};
+use super::super::visitor::Visitor;
+use super::{Query, Sight, Tools, find_for, json, problem};
 
-pub(super) fn answer(tools: &Arc<Tools>, role: &str, query: Query) -> Answering {
-    let (tools, name) = (Arc::clone(tools), role.to_owned());
+pub(super) fn answer(
+    tools: &Arc<Tools>,
+    visitor: &Arc<Visitor>,
+    sight: Sight,
+    role: &str,
+    query: Query,
+) -> Answering {
+    let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
+    let name = role.to_owned();
     Answering::later(async move {
-        let role = match find(&tools, &name).await {
+        let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
+        };
+        let asked = Asked {
+            visitor: &visitor,
+            role: &role,
+            lease: None,
+        };
+        let role = match tools.access.decide(asked, query.patience()).await {
+            Verdict::Yes(role) => role,
+            Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
         let (role, session) = match role.read(tools.clock.now()) {
             Some(session) => (role, session),

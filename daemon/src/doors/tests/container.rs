@@ -33,6 +33,7 @@ fn wanted() -> Wanted {
             name: None,
         }),
         reason: None,
+        through_lock: false,
         files: ExecFiles {
             config: String::new().into(),
             credentials: String::new().into(),
@@ -51,6 +52,7 @@ impl Rig {
         let door = Container::new(
             world.roles.clone(),
             leases.clone(),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );

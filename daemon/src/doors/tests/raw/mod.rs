@@ -41,6 +41,7 @@ impl Rig {
             "dev".to_owned(),
             world.roles.clone(),
             TokenAuthority::new(&key, "boot-a", "here"),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );

@@ -31,6 +31,7 @@ impl Rig {
         let door = Socket::new(Tools {
             roles: world.roles.clone(),
             leases: world.leases().await,
+            access: world.access(),
             records: world.records.clone(),
             control: world.control.clone(),
             metrics: world.metrics.clone(),
