@@ -7,7 +7,7 @@ use crate::sdk::Sdk;
 const HEAD: &str = "
 ## What each client does
 
-Times are what is left of a session when the client begins to ask for another. rolecall renews an hour's session when at least
+Read from their sources, and measured. Times are what is left of a session when the client begins to ask for another. rolecall renews an hour's session when at least
 26 minutes are left, so that none of them ever gets there; it matters for sessions shorter than that.
 ";
 
@@ -51,7 +51,7 @@ fn of(sdk: Sdk) -> (&'static str, &'static str) {
         Sdk::AwsCli => (
             "every command",
             "botocore in a new process each time: one run of the process line, or one token and two reads. Version 1 takes no \
-             region from IMDS; version 2, which is in no package index and so not tested here, reads the availability zone",
+             region from IMDS; version 2, which is not published as a package and so not tested here, reads the availability zone",
         ),
         Sdk::JavaScript => (
             "5 minutes, in the background",
