@@ -57,4 +57,5 @@ pub mod fake_aws;
 pub mod generated;
 pub mod harness;
 pub mod markdown;
+pub mod sdk;
 pub mod terminal;

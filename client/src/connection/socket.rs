@@ -79,10 +79,6 @@ fn owner(_path: &Path, stream: &UnixStream) -> io::Result<u32> {
 /// Without SO_PEERCRED: the owner of the socket's file, which lies in the per-user temporary directory.
 #[cfg(not(target_os = "linux"))]
 fn owner(path: &Path, _stream: &UnixStream) -> io::Result<u32> {
-    file_owner(path)
-}
-
-fn file_owner(path: &Path) -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
 
     Ok(std::fs::symlink_metadata(path)?.uid())
