@@ -38,6 +38,8 @@ fn in_own_pids(test: &str) -> Option<Command> {
         eprintln!("skipped: no pid namespace can be made");
         return None;
     };
+    // The programs are built here, by the first world, however long that takes.
+    drop(World::new());
     // The shell is the namespace's first process, and so takes in orphans.
     let mut command = make(way, "\"$@\"; exit $?");
     command
