@@ -101,7 +101,7 @@ impl Browser {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("unshare can be started");
+            .expect("setpriv can be started");
         Self { child }
     }
 
