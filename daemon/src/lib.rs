@@ -29,3 +29,6 @@ pub mod lease;
 pub mod doors;
 
 pub mod app;
+
+#[cfg(test)]
+mod fuzz_seeds;

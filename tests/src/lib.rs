@@ -49,6 +49,8 @@
 
 #[cfg(target_os = "linux")]
 pub mod bench;
+#[cfg(target_os = "linux")]
+pub mod browser;
 pub mod demo;
 pub mod fake_aws;
 pub mod generated;

@@ -75,6 +75,8 @@ mod endpoint;
 mod environment;
 mod exec;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod index;
 pub mod keys;
 mod load;

@@ -89,6 +89,12 @@ mod tests {
     use super::super::connections::{Busy, Connections};
     use super::*;
 
+    /// Client contract 67.
+    #[test]
+    fn a_connection_may_idle_for_longer_than_sdks_keep_one_for_the_next_read() {
+        assert!(Patience::default().idle >= Duration::from_secs(5));
+    }
+
     #[test]
     fn a_connection_is_closed_only_if_nothing_happened_since_the_timer_was_set() {
         let connections = Connections::new(1);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rolecall::api::Door;
 
 use super::token::Opened;
 use crate::clock::Now;
-use crate::peer::{self, Attestation, Behind, Consumer, Peer, Process, TcpOwner};
+use crate::peer::{Attestation, Behind, Consumer, Peer, TcpOwner, Waiting};
 use crate::session::Served;
 
 /// The other end of a connection.
@@ -16,15 +16,18 @@ use crate::session::Served;
 pub struct Visitor {
     /// The door the connection came through.
     pub door: Door,
-    /// What the kernel says; None if it cannot tell, and then nothing is served.
-    pub peer: Option<Peer>,
     /// The owner of a TCP connection, to find its process by.
     pub owner: Option<TcpOwner>,
     /// The rule that refuses everything on this connection.
     pub refused: Option<&'static str>,
     /// The IMDS token that the connection used last.
     pub(super) token: Opened,
-    waiting: Option<Process>,
+    /// What the kernel says; None if it cannot tell, and then nothing is served.
+    met: Option<Peer>,
+    /// The same with its process, once somebody asks.
+    peer: OnceLock<Option<Peer>>,
+    /// Whom there is more to know about, until it is read: it holds file descriptors.
+    waiting: Mutex<Option<Waiting>>,
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
@@ -59,16 +62,17 @@ impl Visitor {
         let (peer, behind) = known.unzip();
         let (consumer, waiting) = match behind {
             Some(Behind::Known(consumer)) => (OnceLock::from(consumer), None),
-            Some(Behind::Waiting(outline)) => (OnceLock::new(), Some(outline)),
+            Some(Behind::Waiting(waiting)) => (OnceLock::new(), Some(waiting)),
             None => (OnceLock::new(), None),
         };
         Self {
             door: Door::Socket,
             refused: admittance.refuses(peer.as_ref().map(|peer| peer.uid)),
-            peer,
+            met: peer,
+            peer: OnceLock::new(),
             owner: None,
             token: Opened::default(),
-            waiting,
+            waiting: Mutex::new(waiting),
             consumer,
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
@@ -80,15 +84,16 @@ impl Visitor {
         Self {
             door,
             refused: admittance.refuses(owner.map(|owner| owner.uid)),
-            peer: owner.map(|owner| Peer {
+            met: owner.map(|owner| Peer {
                 uid: owner.uid,
                 attested: Attestation::SockDiag,
                 process: None,
                 cgroup_id: owner.cgroup_id,
             }),
+            peer: OnceLock::new(),
             owner,
             token: Opened::default(),
-            waiting: None,
+            waiting: Mutex::default(),
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
@@ -103,7 +108,21 @@ impl Visitor {
 
     /// The peer's uid. The kernel's "nobody" where it cannot tell; nothing is served then.
     pub fn uid(&self) -> u32 {
-        self.peer.as_ref().map_or(u32::MAX, |peer| peer.uid)
+        self.met.as_ref().map_or(u32::MAX, |peer| peer.uid)
+    }
+
+    /// What the kernel says; None if it cannot tell, and then nothing is served.
+    ///
+    /// The process that connected a Unix socket is read when this is first asked for: ten microseconds or so in `/proc`.
+    pub fn peer(&self) -> Option<&Peer> {
+        let read = || {
+            let mut peer = self.met.clone()?;
+            if let Some(waiting) = &*self.waiting() {
+                peer.process = waiting.peer();
+            }
+            Some(peer)
+        };
+        self.peer.get_or_init(read).as_ref()
     }
 
     /// Who the credentials are for, once known.
@@ -113,26 +132,29 @@ impl Visitor {
 
     /// What names the consumer, if [`Visitor::complete`] has something to read of it.
     pub fn waiting_key(&self) -> Option<String> {
-        let outline = self.waiting.as_ref()?;
-        let consumer = || Consumer {
-            uid: self.uid(),
-            process: Some(outline.clone()),
-        };
-        self.consumer().is_none().then(|| consumer().key())
+        let waiting = self.waiting();
+        let known = waiting.as_ref()?.known();
+        Some(Consumer::key_of(self.uid(), Some(known)))
     }
 
-    /// Who the credentials are for, with all facts about an ancestor that waits: some tens of
-    /// microseconds in `/proc`, so after the answer where that can be. None before the process of a TCP
-    /// connection is found.
+    /// Who the credentials are for, with all facts about one that waits: some tens of microseconds in `/proc`,
+    /// so after the answer where that can be. None before the process of a TCP connection is found.
     pub fn complete(&self) -> Option<&Consumer> {
-        if let Some(outline) = self.waiting.as_ref() {
-            let complete = || Consumer {
-                uid: self.uid(),
-                process: Some(peer::complete(outline.clone())),
-            };
-            return Some(self.consumer.get_or_init(complete));
+        if self.consumer().is_none() && self.waiting().is_some() {
+            // What else is read of those that are let go below.
+            self.peer();
+            if let Some(waiting) = self.waiting().take() {
+                self.identify(Consumer {
+                    uid: self.uid(),
+                    process: Some(waiting.complete()),
+                });
+            }
         }
         self.consumer()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says who the consumer is, once; the first word stays.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file_name;
+use super::process::file_name;
 
 /// How an interpreter's own options are told from its script.
 struct Interpreter {

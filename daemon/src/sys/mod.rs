@@ -9,5 +9,9 @@
 
 pub mod hardening;
 pub mod host;
+pub mod locked;
+#[cfg(target_os = "linux")]
+pub mod pidfd;
 #[cfg(target_os = "linux")]
 pub mod sock_diag;
+pub mod wiping;

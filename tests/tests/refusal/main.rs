@@ -1,6 +1,7 @@
 //! Who gets nothing, what is not done, and how the daemon behaves as a process.
 
 mod debuggers;
+mod memory;
 mod obstacles;
 mod other_users;
 mod second_daemon;

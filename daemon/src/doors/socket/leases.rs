@@ -70,7 +70,7 @@ async fn grant(
             hint: Some("`rolecall status` shows why".to_owned()),
         });
     };
-    let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
+    let asker = visitor.peer().and_then(|peer| peer.process.as_ref());
     let check = || {
         let (processes, boot_id) = (tools.leases.processes(), tools.leases.boot_id());
         scope::resolve(request.scope, asker, processes, boot_id).map_err(refused)
@@ -95,7 +95,7 @@ async fn grant(
         scope,
         reason: request.reason,
         files,
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
     };
     let (lease, token) = tools

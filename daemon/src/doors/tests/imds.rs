@@ -105,6 +105,7 @@ async fn tokens_come_only_by_put_and_only_from_their_path() {
     }
 }
 
+/// Client contract 14, 19, 20.
 #[tokio::test]
 async fn without_a_good_token_every_path_is_unauthorized() {
     let rig = Rig::new();

@@ -67,6 +67,7 @@ fn ended(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// Client contract 78.
 #[tokio::test]
 async fn a_lease_opens_its_role_until_it_ends_and_leaves_nothing() {
     let world = World::new();

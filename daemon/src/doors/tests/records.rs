@@ -6,7 +6,7 @@ use super::super::fake::{START, UID, World, admittance, tcp_visitor, unix_peer, 
 use super::super::needs::RoleInForce;
 use super::super::visitor::Visitor;
 use crate::ledger::Event;
-use crate::peer::{self, Behind, Process};
+use crate::peer::{self, Behind};
 
 #[tokio::test]
 async fn a_consumer_is_recorded_once_for_a_session_however_many_connections_it_makes() {
@@ -124,13 +124,11 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     let world = World::new();
     let served = world.dev.read(START).unwrap();
     let own = peer::process(std::process::id()).unwrap();
-    let outline = Process {
-        cwd: None,
-        ..own.clone()
-    };
     let visitor = || {
         let (peer, _) = unix_peer(UID);
-        let known = Some((peer, Behind::Waiting(outline.clone())));
+        let waiting = peer::waiting(std::process::id()).unwrap();
+        assert_eq!(waiting.known().cwd, None);
+        let known = Some((peer, Behind::Waiting(waiting)));
         Arc::new(Visitor::of_unix(known, &admittance()))
     };
     let serve = |visitor: &Arc<Visitor>, now| {
@@ -143,7 +141,16 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     serve(&first, START);
     let records = world.recorded();
     let consumer = records[0].consumer.as_ref().unwrap();
-    assert_eq!(consumer.process.as_ref(), Some(&own));
+    let process = consumer.process.clone().unwrap();
+    assert!(!process.ancestors.is_empty());
+    let ancestors = Vec::new();
+    assert_eq!(
+        peer::Process {
+            ancestors,
+            ..process
+        },
+        own
+    );
 
     // Its next client: nothing new for the ledger, and nothing to wait for.
     let second = visitor();
