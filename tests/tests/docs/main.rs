@@ -5,6 +5,7 @@
 mod architecture;
 mod configuration;
 mod links;
+mod security;
 mod service;
 mod tracked;
 
