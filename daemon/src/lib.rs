@@ -20,6 +20,8 @@ pub mod peer;
 
 pub mod ledger;
 
+pub mod challenge;
+
 pub mod issue;
 
 pub mod keeper;

@@ -23,6 +23,9 @@ pub struct LeaseRequest {
     /// caller's `AWS_REGION`, kept if the role has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Whether the lease goes on while the doors are locked.
+    #[serde(default)]
+    pub through_lock: bool,
 }
 
 /// Who a lease is bound to, and therefore when it ends. The daemon checks that the asker is, or

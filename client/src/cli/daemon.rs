@@ -83,7 +83,8 @@ impl Daemon {
     }
 }
 
-fn succeeded(response: Response) -> Result<Response, Failure> {
+/// The answer, if it is a success and no question.
+pub(crate) fn succeeded(response: Response) -> Result<Response, Failure> {
     match response.status() {
         202 => Err(failure::of_challenge(&response)),
         200..=299 => Ok(response),

@@ -11,8 +11,9 @@ use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, MAX_WAIT_SECONDS};
 use rolecall::connection::Target;
 
 use super::arguments::Exec;
-use super::daemon::Daemon;
+use super::daemon::{Daemon, read, succeeded};
 use super::failure::Failure;
+use super::person;
 
 /// Our own failures, as of `env`, `nohup` and `docker`.
 const OWN_FAILURE: u8 = 125;
@@ -24,35 +25,45 @@ const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Runs it; returns only if the command could not be started.
 pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
-    let failure = match lease(
-        daemon,
-        &arguments.role,
-        LeaseScope::Process {
-            pid: std::process::id(),
-        },
-    ) {
+    let scope = LeaseScope::Process {
+        pid: std::process::id(),
+    };
+    let failure = match lease(daemon, &arguments.role, scope, arguments.through_lock) {
         Ok(grant) => become_command(&arguments.command, &grant),
         Err(failure) => failure.exit(OWN_FAILURE),
     };
     failure.report()
 }
 
-/// A lease of `role` for `scope`; waits for the role's first session.
-pub(super) fn lease(daemon: &Daemon, role: &str, scope: LeaseScope) -> Result<LeaseGrant, Failure> {
+/// A lease of `role` for `scope`; waits for the role's first session, and for a person if one is asked.
+pub(super) fn lease(
+    daemon: &Daemon,
+    role: &str,
+    scope: LeaseScope,
+    through_lock: bool,
+) -> Result<LeaseGrant, Failure> {
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())
         .find(|value| !value.is_empty());
-    let request = LeaseRequest {
+    let mut request = LeaseRequest {
         role: role.to_owned(),
         scope,
         reason: None,
         wait: MAX_WAIT_SECONDS,
-        can_prompt: false,
+        can_prompt: true,
         region,
+        through_lock,
     };
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
-    daemon.post(Target::new("/v1/leases"), &request, limit)
+    let target = || Target::new("/v1/leases");
+    let response = daemon.post_raw(target(), &request, limit)?;
+    if response.status() != 202 {
+        return read(&succeeded(response)?);
+    }
+    person::tell(&response);
+    request.can_prompt = false;
+    daemon.post(target(), &request, limit)
 }
 
 fn become_command(words: &[OsString], grant: &LeaseGrant) -> Failure {

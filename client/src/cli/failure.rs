@@ -16,6 +16,8 @@ use super::escape;
 pub(crate) const FAILED: u8 = 1;
 /// Wrong use, as clap says it.
 pub(crate) const WRONG_USE: u8 = 2;
+/// Not found: role, key, record, question.
+pub(crate) const NOT_FOUND: u8 = 3;
 /// A person must act and could not be asked.
 pub(crate) const PERSON_NEEDED: u8 = 4;
 /// The daemon cannot be reached.

@@ -20,9 +20,10 @@ use super::options::Options;
 use super::orders::obey;
 use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Signal};
+use crate::challenge::{self, Challenges};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
-use crate::doors::access::Access;
+use crate::doors::access::{self, Access, Lock};
 use crate::doors::bind::{self, Reach};
 use crate::doors::container::Container;
 use crate::doors::metrics::Metrics;
@@ -201,7 +202,20 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let access = Arc::new(Access::new(Arc::clone(&common.whois)));
+    let access = Arc::new(Access::new(access::Parts {
+        whois: Arc::clone(&common.whois),
+        records: Arc::clone(&records),
+        challenges: Challenges::new(challenge::Tools {
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            note: {
+                let ledger = ledger.clone();
+                Arc::new(move |record| ledger.note(record))
+            },
+        }),
+        lock: Lock::open(&paths.state, Arc::clone(&random), started),
+        clock: Arc::clone(&clock),
+    }));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(

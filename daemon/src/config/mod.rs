@@ -82,6 +82,7 @@ pub mod keys;
 mod load;
 mod problem;
 mod resolve;
+mod rules;
 mod setup;
 mod shared;
 mod system;

@@ -115,7 +115,7 @@ impl Service<hyper::Request<Incoming>> for ConnectionService {
 impl ConnectionService {
     fn answer(&self, head: Parts, body: Incoming) -> Answering {
         // Again with every request: who is struck off the list is not served on a connection from before.
-        let peer = self.visitor.peer.as_ref().map(|peer| peer.uid);
+        let peer = self.visitor.known_uid();
         let refused = self.visitor.refused;
         if let Some(rule) = refused.or_else(|| self.common.admittance.borrow().refuses(peer)) {
             return self.refuse(rule, &NOT_YOURS).into();

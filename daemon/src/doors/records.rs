@@ -158,13 +158,36 @@ impl Records {
 
     /// `visitor` was refused by `rule`.
     pub fn refused(&self, visitor: &Visitor, rule: &'static str, reason: &str, now: Now) {
+        self.refuse(visitor, None, rule, reason, now);
+    }
+
+    /// `visitor` was refused `role` by `rule`.
+    pub fn refused_role(
+        &self,
+        visitor: &Visitor,
+        role: &str,
+        rule: &'static str,
+        reason: &str,
+        now: Now,
+    ) {
+        self.refuse(visitor, Some(role.to_owned()), rule, reason, now);
+    }
+
+    fn refuse(
+        &self,
+        visitor: &Visitor,
+        role: Option<String>,
+        rule: &'static str,
+        reason: &str,
+        now: Now,
+    ) {
         self.metrics.refused(visitor.door, rule);
         let uid = visitor.peer().map(|peer| peer.uid);
         let before = self
             .refusals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .offer((uid, visitor.door, rule), now.boot);
+            .offer((uid, visitor.door, rule, role.clone()), now.boot);
         let Some(before) = before else { return };
         let message = match before {
             0 => reason.to_owned(),
@@ -172,6 +195,7 @@ impl Records {
         };
         self.witness.note(Record {
             event: Event::Refused,
+            role,
             door: Some(visitor.door),
             peer: visitor.peer().cloned(),
             consumer: visitor.complete().cloned(),

@@ -1,7 +1,7 @@
 //! Who is at the other end of one connection, and what they were given on it.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rolecall::api::Door;
@@ -31,7 +31,11 @@ pub struct Visitor {
     consumer: OnceLock<Consumer>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
+    number: u64,
 }
+
+/// Numbers connections.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Which uids may use this daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +80,7 @@ impl Visitor {
             consumer,
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -97,13 +102,19 @@ impl Visitor {
             consumer: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// Whether this is whom the daemon belongs to: `owner`, its own uid, or root. Everyone else whom it
     /// admits is served, and told nothing of what is not theirs.
     pub fn is_in_charge(&self, owner: u32) -> bool {
-        (self.peer.as_ref()).is_some_and(|peer| peer.uid == owner || peer.uid == 0)
+        (self.met.as_ref()).is_some_and(|peer| peer.uid == owner || peer.uid == 0)
+    }
+
+    /// The peer's uid, if the kernel can tell.
+    pub fn known_uid(&self) -> Option<u32> {
+        self.met.as_ref().map(|peer| peer.uid)
     }
 
     /// The peer's uid. The kernel's "nobody" where it cannot tell; nothing is served then.
@@ -123,6 +134,11 @@ impl Visitor {
             Some(peer)
         };
         self.peer.get_or_init(read).as_ref()
+    }
+
+    /// Names the connection among all that this daemon has had.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Who the credentials are for, once known.

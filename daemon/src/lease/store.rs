@@ -31,6 +31,8 @@ struct Stored {
     created_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default)]
+    through_lock: bool,
 }
 
 /// The file.
@@ -84,6 +86,7 @@ impl Stored {
             scope: lease.scope.clone(),
             created_ms: lease.created.as_millis(),
             reason: lease.reason.clone(),
+            through_lock: lease.through_lock,
         }
     }
 
@@ -99,6 +102,7 @@ impl Stored {
             scope: self.scope,
             created: Timestamp::from_millis(self.created_ms),
             reason: self.reason,
+            through_lock: self.through_lock,
             token: from_hex(&self.token_sha256)?,
             pin: Mutex::default(),
         })

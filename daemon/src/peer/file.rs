@@ -40,6 +40,11 @@ impl File {
         Self::at(CWD, path)
     }
 
+    /// The device of its file system and its number there.
+    pub(super) fn number(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Whether it is the same file, whatever was done to it.
     pub(super) fn is(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)

@@ -110,6 +110,13 @@ impl Handle {
         self.file.as_ref()
     }
 
+    /// Device, number and count of names of the file it ran when first looked at.
+    pub(super) fn executable_file(&self) -> Option<(u64, u64, u64)> {
+        let file = self.file?;
+        let (device, inode) = file.number();
+        Some((device, inode, file.names))
+    }
+
     /// How it hangs together with others now, if it is still there, of the same user and program as when first looked at.
     pub(super) fn unchanged(&self) -> Option<Link> {
         let file = self.file.as_ref()?;

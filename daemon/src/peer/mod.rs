@@ -12,11 +12,13 @@
 //! some effort, the executable are theirs to choose. The uid is not. A Unix peer is who *connected*: one that
 //! hands its connection on, or becomes another program, is asked for whoever goes on with it.
 
+mod ancestors;
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod client;
 mod consumer;
+mod executable;
 #[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
@@ -32,6 +34,7 @@ mod proc;
 #[path = "no_proc.rs"]
 mod proc;
 mod process;
+pub mod rules;
 #[cfg(target_os = "linux")]
 mod script;
 #[cfg(target_os = "linux")]
@@ -43,6 +46,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+pub use self::ancestors::ancestors;
+pub use self::executable::Executable;
 pub use self::process::{Ancestor, Namespace, Process};
 pub use self::tcp::{of_tcp, process_of};
 pub use self::unix::{Waiting, of_unix};
@@ -159,6 +164,18 @@ pub(crate) fn waiting(pid: u32) -> Option<Waiting> {
 pub fn descends_from(pid: u32, ancestor: u32) -> bool {
     proc::Handle::open(pid)
         .is_some_and(|process| consumer::descends(&mut proc::Table, process, ancestor))
+}
+
+/// Whether an executable, by its name, runs scripts: then its own path says little about what it does.
+#[cfg(target_os = "linux")]
+pub fn is_interpreter(exe: &std::path::Path) -> bool {
+    script::is_interpreter(exe)
+}
+
+/// Whether an executable runs scripts: of no process here anything is known.
+#[cfg(not(target_os = "linux"))]
+pub fn is_interpreter(_exe: &std::path::Path) -> bool {
+    false
 }
 
 /// Starts a script that was just written: until every other thread that forked meanwhile has reached its

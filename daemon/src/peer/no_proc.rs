@@ -44,6 +44,14 @@ impl Handle {
         match *self {}
     }
 
+    pub(super) fn executable_file(&self) -> Option<(u64, u64, u64)> {
+        match *self {}
+    }
+
+    pub(super) fn exe(&self) -> Option<&std::path::Path> {
+        match *self {}
+    }
+
     pub(super) fn outline(&self) -> Option<Process> {
         match *self {}
     }

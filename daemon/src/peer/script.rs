@@ -121,6 +121,12 @@ pub(super) fn of(exe: &Path, argv: &[&str]) -> Option<String> {
     None
 }
 
+/// Whether this executable runs scripts.
+pub(super) fn is_interpreter(exe: &Path) -> bool {
+    let name = file_name(exe);
+    name.is_some_and(|name| name == "busybox" || interpreter(name).is_some())
+}
+
 fn is_letter(option: &str, letter: char) -> bool {
     option.len() == 2 && option.ends_with(letter)
 }

@@ -33,13 +33,25 @@ impl Canaries {
         assert!(plain.len() >= 8, "too short to be looked for: {what}");
         let bytes = plain.as_bytes();
         let mut forms = vec![bytes.to_vec(), bytes.iter().rev().copied().collect()];
-        forms.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+        forms.push(
+            bytes
+                .iter()
+                .flat_map(|byte| format!("{byte:02x}").into_bytes())
+                .collect(),
+        );
         // In Base64 it depends on what stands before, and the last characters on what follows.
         for start in 0..3 {
             let whole = (bytes.len() - start) / 3 * 3;
-            forms.push(STANDARD_NO_PAD.encode(&bytes[start..start + whole]).into_bytes());
+            forms.push(
+                STANDARD_NO_PAD
+                    .encode(&bytes[start..start + whole])
+                    .into_bytes(),
+            );
         }
-        self.0.push(Canary { what: what.to_owned(), forms });
+        self.0.push(Canary {
+            what: what.to_owned(),
+            forms,
+        });
     }
 
     /// What of them is in `bytes`, with what stands before it.
@@ -125,7 +137,10 @@ mod tests {
             base64(format!("user:{SECRET}@proxy")),
         ] {
             let found = canaries().found_in(format!("before {text} after").as_bytes());
-            assert!(found.iter().any(|it| it.starts_with("the key after ")), "{text}");
+            assert!(
+                found.iter().any(|it| it.starts_with("the key after ")),
+                "{text}"
+            );
         }
         assert!(canaries().found_in(b"K7MDENGb PxRfiCY").is_empty());
     }
@@ -141,7 +156,10 @@ mod tests {
             SECRET.as_bytes(),
         )
         .unwrap();
-        assert_eq!(canaries().are_not_below(place.path(), |path| path.ends_with("d")), 2);
+        assert_eq!(
+            canaries().are_not_below(place.path(), |path| path.ends_with("d")),
+            2
+        );
         let found = std::panic::catch_unwind(|| canaries().are_not_below(place.path(), |_| false));
         assert!(found.is_err());
     }

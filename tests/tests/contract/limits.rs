@@ -159,7 +159,6 @@ fn a_door_has_so_many_connections_and_the_longest_silent_makes_room() {
     for ((door, endpoint, request), limit) in
         endpoints(&doors).into_iter().zip([1024, 1024, 16_384])
     {
-        let ask = |connection: &mut Connection| connection.send(&request).map(|it| it.status);
         if limit + MORE > most {
             eprintln!("skipped: {limit} connections at {door} are more than open files allowed");
             continue;

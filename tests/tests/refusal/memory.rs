@@ -18,7 +18,9 @@ struct Mapping {
 impl Mapping {
     /// Locked, in no core, and empty in children.
     fn is_safe(&self) -> bool {
-        ["lo", "dd", "wf"].iter().all(|flag| self.flags.split(' ').any(|it| it == *flag))
+        ["lo", "dd", "wf"]
+            .iter()
+            .all(|flag| self.flags.split(' ').any(|it| it == *flag))
     }
 }
 
@@ -32,10 +34,15 @@ fn mappings(pid: u32) -> Vec<Mapping> {
             last.flags = flags.trim().to_owned();
         } else if let Some((start, rest)) = line.split_once('-')
             && let Some((end, rest)) = rest.split_once(' ')
-            && let (Ok(start), Ok(end)) = (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16))
+            && let (Ok(start), Ok(end)) =
+                (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16))
         {
             let name = rest.split_whitespace().nth(4).unwrap_or_default();
-            found.push(Mapping { range: start..end, name: name.to_owned(), flags: String::new() });
+            found.push(Mapping {
+                range: start..end,
+                name: name.to_owned(),
+                flags: String::new(),
+            });
         }
     }
     found.retain(|mapping| mapping.flags.split(' ').any(|flag| flag == "wr"));
@@ -58,7 +65,12 @@ fn places(pid: u32, wanted: &[u8]) -> (usize, Vec<String>) {
                 safe += 1;
             } else {
                 let around = &bytes[at.saturating_sub(24)..(at + wanted.len() + 24).min(read)];
-                others.push(format!("{} {:x?}: …{}…", mapping.name, mapping.range, around.escape_ascii()));
+                others.push(format!(
+                    "{} {:x?}: …{}…",
+                    mapping.name,
+                    mapping.range,
+                    around.escape_ascii()
+                ));
             }
         }
     }
@@ -78,7 +90,14 @@ fn secrets_are_in_locked_pages_and_nowhere_else() {
     world.rolecall(&["reload"]).ok();
     world.rolecall(&["whoami", "dev"]).ok();
     let mut cat = world.command("rolecall");
-    cat.args(["exec", "dev", "--", "sh", "-c", "echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; cat"]);
+    cat.args([
+        "exec",
+        "dev",
+        "--",
+        "sh",
+        "-c",
+        "echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; cat",
+    ]);
     let running = Running::start(&mut cat);
     running.wait_for_more(1);
     let lease_token = running.lines()[0].clone();
@@ -103,6 +122,12 @@ fn secrets_are_in_locked_pages_and_nowhere_else() {
         assert!(last.0 > 0, "{what} is not in memory");
     }
     // Of a lease's token the daemon keeps the hash alone.
-    let token = until(PATIENCE, || (places(pid, lease_token.as_bytes()) == (0, Vec::new())).then_some(()));
-    assert!(token.is_some(), "{:#?}", places(pid, lease_token.as_bytes()));
+    let token = until(PATIENCE, || {
+        (places(pid, lease_token.as_bytes()) == (0, Vec::new())).then_some(())
+    });
+    assert!(
+        token.is_some(),
+        "{:#?}",
+        places(pid, lease_token.as_bytes())
+    );
 }

@@ -42,7 +42,7 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
 
 /// The variables of a lease bound to the calling shell's session.
 fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
-    let grant = exec::lease(daemon, role, scope())?;
+    let grant = exec::lease(daemon, role, scope(), false)?;
     let mut variables = Variables {
         set: grant.set,
         unset: grant.unset,

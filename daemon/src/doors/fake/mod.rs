@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{self, Access, Lock};
 use super::metrics::Metrics;
 use super::needs::Witness;
 use super::records::Records;
 use super::server::Common;
 use super::visitor::Admittance;
-use crate::clock::{Clock, ManualClock, Now, Timestamp};
+use crate::challenge::{self, Challenges};
+use crate::clock::{Clock, ManualClock, Now, SharedClock, Timestamp};
 use crate::lease::{self, Leases};
 use crate::ledger::Record;
+use crate::secrets::{SeededRandom, SharedRandom};
 pub(super) use control::FakeControl;
 pub(super) use http::{Taken, ask, head};
 pub(super) use ledger::FakeWitness;
@@ -87,7 +89,22 @@ impl World {
     }
 
     pub(super) fn access(&self) -> Arc<Access> {
-        Arc::new(Access::new(self.whois.clone()))
+        let clock: SharedClock = Arc::new(self.clock.clone());
+        let random: SharedRandom = Arc::new(SeededRandom::new(3));
+        let witness = self.witness.clone();
+        let challenges = Challenges::new(challenge::Tools {
+            clock: clock.clone(),
+            random: random.clone(),
+            note: Arc::new(move |record| witness.note(record)),
+        });
+        let lock = Lock::open(self.place.path(), random, START.wall);
+        Arc::new(Access::new(access::Parts {
+            whois: self.whois.clone(),
+            records: self.records.clone(),
+            challenges,
+            lock,
+            clock,
+        }))
     }
 
     pub(super) async fn leases(&self) -> Leases {

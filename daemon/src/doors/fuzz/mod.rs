@@ -64,6 +64,7 @@ impl Rig {
             "dev".to_owned(),
             world.roles.clone(),
             tokens(),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );
@@ -76,6 +77,7 @@ impl Rig {
         let container = Container::new(
             world.roles.clone(),
             leases.clone(),
+            world.access(),
             world.records.clone(),
             Arc::new(world.clock.clone()),
         );
@@ -83,6 +85,7 @@ impl Rig {
         let socket = Socket::new(Tools {
             roles: world.roles.clone(),
             leases,
+            access: world.access(),
             records: world.records.clone(),
             control: world.control.clone(),
             metrics: world.metrics.clone(),
@@ -138,6 +141,7 @@ fn dev() -> Wanted {
         },
         peer: None,
         consumer: None,
+        through_lock: false,
     }
 }
 
@@ -156,7 +160,9 @@ fn with(work: impl FnOnce(&Rig)) {
 /// Whether an input has in it what is looked for in answers: libFuzzer learns it from comparisons, and an
 /// answer may quote its question.
 fn says_the_answer(data: &[u8]) -> bool {
-    [DEV, PROD].iter().any(|it| memchr::memmem::find(data, it.as_bytes()).is_some())
+    [DEV, PROD]
+        .iter()
+        .any(|it| memchr::memmem::find(data, it.as_bytes()).is_some())
 }
 
 /// The visitor that `door` sees: of this user, and nothing refused yet.

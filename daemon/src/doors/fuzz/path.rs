@@ -42,7 +42,8 @@ pub fn path(data: &[u8]) {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = METHODS[usize::from(*method) % METHODS.len()].clone();
         head.uri = uri.clone();
-        head.headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        head.headers
+            .insert(HOST, HeaderValue::from_static("127.0.0.1"));
         let site = match handler.door() {
             Door::Socket => Site::Socket,
             _ => Site::Tcp([127, 0, 0, 1].into(), 1690),
@@ -61,8 +62,15 @@ pub fn path(data: &[u8]) {
             return;
         }
         let body = rig.runtime.block_on(async {
-            let response = handler.answer(&visitor(handler.door()), &head, Bytes::new()).await;
-            response.into_body().collect().await.expect("bodies do not fail").to_bytes()
+            let response = handler
+                .answer(&visitor(handler.door()), &head, Bytes::new())
+                .await;
+            response
+                .into_body()
+                .collect()
+                .await
+                .expect("bodies do not fail")
+                .to_bytes()
         });
         let body = String::from_utf8_lossy(&body);
         if handler.door() == Door::Socket {

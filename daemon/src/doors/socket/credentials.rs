@@ -36,13 +36,13 @@ pub(super) fn answer(
             Err(problem) => return problem::answer(&problem),
         };
         let begun = tools.clock.now();
-        let role = match tools
+        let verdict = tools
             .access
-            .decide(asked(&visitor, &role), query.wait)
-            .await
-        {
+            .decide(asked(&visitor, &role), query.patience())
+            .await;
+        let role = match verdict {
             Verdict::Yes(role) => role,
-            Verdict::No(denial) => return problem::answer(denial.problem()),
+            Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
         let now = tools.clock.now();
         if let Some(served) = role.read(now) {

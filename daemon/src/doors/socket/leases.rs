@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
 use zeroize::Zeroizing;
 
+use super::super::access::{Asked, Denial};
 use super::super::answer::{Answering, Response, empty};
 use super::super::needs::obtain;
 use super::super::visitor::Visitor;
@@ -51,24 +53,39 @@ pub(super) fn create(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) ->
     }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
+        let can_prompt = request.can_prompt;
         match grant(&tools, &visitor, request).await {
             Ok(grant) => json(StatusCode::CREATED, &grant),
-            Err(problem) => problem::answer(&problem),
+            Err(NotGranted::Denied(denial)) => problem::denied(&denial, can_prompt),
+            Err(NotGranted::Failed(problem)) => problem::answer(&problem),
         }
     })
 }
 
+/// Why there is no lease.
+enum NotGranted {
+    Denied(Denial),
+    Failed(Problem),
+}
+
+impl From<Problem> for NotGranted {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 async fn grant(
     tools: &Tools,
-    visitor: &Visitor,
+    visitor: &Arc<Visitor>,
     request: LeaseRequest,
-) -> Result<LeaseGrant, Problem> {
+) -> Result<LeaseGrant, NotGranted> {
     let Some(door) = tools.container else {
         return Err(Problem {
             code: Code::Internal,
             message: "the container door is not listening".to_owned(),
             hint: Some("`rolecall status` shows why".to_owned()),
-        });
+        }
+        .into());
     };
     let asker = visitor.peer().and_then(|peer| peer.process.as_ref());
     let check = || {
@@ -77,8 +94,25 @@ async fn grant(
     };
     check()?;
     let mut role = find(tools, &request.role).await?;
+    let end = tools.clock.now().plus(wait(request.wait));
+    let patience = if request.can_prompt {
+        Duration::ZERO
+    } else {
+        wait(request.wait)
+    };
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    let consent = tools
+        .access
+        .decide_lease(asked, request.reason.clone(), patience)
+        .await
+        .map_err(NotGranted::Denied)?;
     if role.read(tools.clock.now()).is_none() {
-        (role, _) = obtain(&*tools.roles, &*tools.clock, role, wait(request.wait))
+        let left = tools.clock.now().until(end);
+        (role, _) = obtain(&*tools.roles, &*tools.clock, role, left)
             .await
             .map_err(|none| none.problem().clone())?;
     }
@@ -94,6 +128,7 @@ async fn grant(
         role: role.name.clone(),
         scope,
         reason: request.reason,
+        through_lock: request.through_lock,
         files,
         peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
@@ -103,6 +138,9 @@ async fn grant(
         .create(wanted)
         .await
         .map_err(|error| failed("the lease cannot be written down", &error))?;
+    if let Some(consent) = &consent {
+        tools.access.leased(consent, &lease);
+    }
     Ok(LeaseGrant {
         id: lease.id().to_owned(),
         role: lease.role().to_owned(),

@@ -1,9 +1,11 @@
 //! The socket door: rolecall's own API, version 1 (`docs/api.yaml`).
 
+mod challenges;
 mod config;
 mod credentials;
 mod leases;
 mod ledger;
+mod lock;
 mod problem;
 mod route;
 mod sight;
@@ -137,6 +139,10 @@ impl Socket {
             Route::Whoami(role) => whoami::answer(tools, visitor, sight, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
+            Route::Challenges => json(StatusCode::OK, &tools.access.challenges().list()).into(),
+            Route::Challenge(id) => challenges::answer(tools, visitor, id.into_owned(), body),
+            Route::Lock => lock::lock(tools, visitor, body),
+            Route::Unlock => lock::unlock(tools, visitor),
             Route::Leases if head.method == http::Method::GET => {
                 json(StatusCode::OK, &tools.leases.list()).into()
             }
@@ -155,9 +161,19 @@ struct Query {
     wait: Duration,
     count: Option<usize>,
     after: Option<u64>,
+    can_prompt: bool,
 }
 
 impl Query {
+    /// How long a person's answer is waited for: not at all by who can put the question to one.
+    fn patience(self) -> Duration {
+        if self.can_prompt {
+            Duration::ZERO
+        } else {
+            self.wait
+        }
+    }
+
     fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut parsed = Self::default();
         for pair in query.unwrap_or_default().split('&') {
@@ -166,9 +182,12 @@ impl Query {
                 "wait" => parsed.wait = wait(number(name, value)?),
                 "count" => parsed.count = Some(number(name, value)?),
                 "after" => parsed.after = Some(number(name, value)?),
-                // No challenges yet: nobody is ever prompted.
-                "can_prompt" if !matches!(value, "0" | "1" | "false" | "true") => {
-                    return Err(problem::bad_parameter(name, "expected true or false"));
+                "can_prompt" => {
+                    parsed.can_prompt = match value {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        _ => return Err(problem::bad_parameter(name, "expected true or false")),
+                    };
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@ use http::StatusCode;
 use rolecall::api::{RoleStatus, Status};
 
 use super::super::answer::{Response, with_body};
+use super::super::metrics::Moment;
 use super::{Sight, Tools};
 
 /// What Prometheus expects of the text format.
@@ -20,6 +21,8 @@ pub(super) fn status(tools: &Tools, sight: &Sight) -> Status {
         roles: roles(tools, sight),
         doors: tools.control.doors(),
         leases: tools.leases.list(),
+        challenges: tools.access.challenges().list(),
+        lock: tools.access.lock().status(),
         ledger: tools.records.witness().status(),
         store: tools.control.store(),
         notes: tools.control.notes(),
@@ -34,14 +37,21 @@ pub(super) fn roles(tools: &Tools, sight: &Sight) -> Vec<RoleStatus> {
         .roles()
         .iter()
         .filter(|role| sight.shows(role.role()))
-        .map(|role| RoleStatus {
-            consumers: readers.of(role.role().name.as_str(), sight.uid()),
-            ..role.status(now)
+        .map(|role| {
+            let name = role.role().name.as_str();
+            let mut status = role.status(now);
+            status.consumers = readers.of(name, sight.uid());
+            status.notes.extend(tools.access.note(name, now));
+            status
         })
         .collect()
 }
 
 pub(super) fn metrics(tools: &Tools) -> Response {
-    let text = tools.metrics.text(&roles(tools, &Sight::All));
+    let text = tools.metrics.text(&Moment {
+        roles: &roles(tools, &Sight::All),
+        locked: tools.access.lock().since().is_some(),
+        challenges: tools.access.challenges().list().len(),
+    });
     with_body(StatusCode::OK, PROMETHEUS, Bytes::from(text))
 }

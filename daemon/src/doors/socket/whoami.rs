@@ -29,9 +29,9 @@ pub(super) fn answer(
             role: &role,
             lease: None,
         };
-        let role = match tools.access.decide(asked, query.wait).await {
+        let role = match tools.access.decide(asked, query.patience()).await {
             Verdict::Yes(role) => role,
-            Verdict::No(denial) => return problem::answer(denial.problem()),
+            Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
         let (role, session) = match role.read(tools.clock.now()) {
             Some(session) => (role, session),

@@ -26,6 +26,7 @@ fn wanted(pid: u32) -> Wanted {
             name: Some("terraform".to_owned()),
         }),
         reason: Some("plan".to_owned()),
+        through_lock: false,
         files: ExecFiles {
             config: "[default]\nregion = eu-central-1\n".to_owned().into(),
             credentials: "[other]\n".to_owned().into(),
