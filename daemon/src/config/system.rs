@@ -115,32 +115,31 @@ fn mistake(rules: &Rules) -> Option<Mistake> {
     if rules.confirm != Confirm::Never {
         return Some(Mistake::NobodyToAsk);
     }
-    if rules.allow.is_empty() {
-        return Some(Mistake::ForAnybody);
+    if let Some(key) = rules.allow.iter().find_map(unknowable) {
+        return Some(Mistake::Unknowable(key));
     }
-    rules.allow.iter().find_map(mistake_of_entry)
+    (!rules.name_somebody()).then_some(Mistake::ForAnybody)
 }
 
-fn mistake_of_entry(entry: &Allow) -> Option<Mistake> {
+/// A key that asks for what only a program's own user can see.
+fn unknowable(entry: &Allow) -> Option<&'static str> {
     // By name, so that a new kind of rule is thought about here.
     let Allow {
         exe,
-        unit,
+        unit: _,
         cgroup,
         tty,
-        uid,
+        uid: _,
         parent,
     } = entry;
-    let unknowable = [
+    let asked = [
         ("exe", exe.is_some()),
         ("cgroup", cgroup.is_some()),
         ("tty", tty.is_some()),
         ("parent", parent.is_some()),
     ];
-    if let Some((key, _)) = unknowable.iter().find(|(_, asked)| *asked) {
-        return Some(Mistake::Unknowable(key));
-    }
-    (uid.is_none() && unit.is_none()).then_some(Mistake::ForAnybody)
+    let asked = asked.into_iter().find(|(_, asked)| *asked);
+    asked.map(|(key, _)| key)
 }
 
 #[cfg(test)]
@@ -174,8 +173,19 @@ mod tests {
             confirm: Confirm::FirstUse,
             ..rules(std::slice::from_ref(&uid))
         };
+        let shorthand = |allow: &[Allow]| Rules {
+            uid: Some(1001),
+            ..rules(allow)
+        };
+        let executable = Allow {
+            exe: Some("/bin/x".into()),
+            ..entry()
+        };
         for (rules, expected) in [
             (rules(&[]), Some(Mistake::ForAnybody)),
+            (shorthand(&[]), None),
+            (shorthand(std::slice::from_ref(&unit)), None),
+            (shorthand(&[executable]), Some(Mistake::Unknowable("exe"))),
             (rules(&[uid.clone()]), None),
             (rules(&[unit.clone(), uid.clone()]), None),
             (rules(&[uid.clone(), entry()]), Some(Mistake::ForAnybody)),

@@ -32,7 +32,9 @@ fn has_test(text: &str, name: &str) -> bool {
         let before = lines[..number].iter().rev();
         let attributes: Vec<_> = before.take_while(|it| it.starts_with("#[")).collect();
         (line.starts_with(&head) || line.starts_with(&format!("async {head}")))
-            && attributes.iter().any(|it| it.contains("test]") || it.contains("test("))
+            && attributes
+                .iter()
+                .any(|it| it.contains("test]") || it.contains("test("))
             && !attributes.iter().any(|it| it.starts_with("#[ignore"))
     }) || in_proptest(text, &head)
 }
@@ -61,7 +63,9 @@ fn exists(path: &str) -> bool {
     sources(&place).iter().any(|(file, text)| {
         let file = file.strip_prefix(&place).unwrap().with_extension("");
         let mut steps = file.iter().filter_map(|step| step.to_str());
-        let leads_there = modules.iter().all(|module| steps.any(|step| step == *module));
+        let leads_there = modules
+            .iter()
+            .all(|module| steps.any(|step| step == *module));
         leads_there && has_test(text, name)
     })
 }
@@ -112,7 +116,9 @@ fn a_test_that_is_not_there_is_missed() {
     assert!(exists("docs::security::a_test_that_is_not_there_is_missed"));
     assert!(!exists("docs::security::a_test_that_was_never_there"));
     assert!(!exists("docs::links::a_test_that_is_not_there_is_missed"));
-    assert!(!exists("nowhere::security::a_test_that_is_not_there_is_missed"));
+    assert!(!exists(
+        "nowhere::security::a_test_that_is_not_there_is_missed"
+    ));
     // What is only called, or only helps.
     assert!(!exists("docs::security::threats"));
 }
