@@ -45,20 +45,16 @@ pub(super) fn uids(
     };
     let mut uids = BTreeSet::new();
     for (listed, place) in listed {
-        match listed {
-            Listed::Uid(uid) => {
-                uids.insert(*uid);
-            }
-            Listed::Name(name) => match uid_of(name) {
-                Some(uid) => {
-                    uids.insert(uid);
-                }
-                None => {
-                    let fault = Fault::mistake(place.clone(), format!("there is no user {name:?}"))
-                        .hint("`getent passwd` lists them; reload once there is");
-                    problems.push(fault.problem(None));
-                }
-            },
+        let uid = match listed {
+            Listed::Uid(uid) => Some(*uid),
+            Listed::Name(name) => uid_of(name),
+        };
+        if let Some(uid) = uid {
+            uids.insert(uid);
+        } else {
+            let fault = Fault::mistake(place.clone(), format!("there is no user {listed}"))
+                .hint("`getent passwd` lists them; reload once there is");
+            problems.push(fault.problem(None));
         }
     }
     uids

@@ -357,8 +357,8 @@ fn options_and_variables_are_the_daemon_s() {
         .lines()
         .filter(|line| line.trim_start().starts_with("--"));
     // `--help` and `--version` have short forms before them.
-    assert_eq!(options.count(), 4, "{}", help.ok());
-    assert_eq!(documented, 7);
+    assert_eq!(options.count(), 5, "{}", help.ok());
+    assert_eq!(documented, 8);
 }
 
 #[test]

@@ -36,14 +36,7 @@ fn has_test(text: &str, name: &str) -> bool {
                 .iter()
                 .any(|it| it.contains("test]") || it.contains("test("))
             && !attributes.iter().any(|it| it.starts_with("#[ignore"))
-    }) || in_proptest(text, &head)
-}
-
-/// Properties stand in a macro, where `#[test]` is above them just the same but formatting is free.
-fn in_proptest(text: &str, head: &str) -> bool {
-    text.split("proptest!")
-        .skip(1)
-        .any(|rest| rest.contains(&format!("{head}")))
+    })
 }
 
 /// Whether there is the test that `path` names: its target, modules in order, its name.

@@ -17,7 +17,7 @@ pub(super) enum Sight {
     /// Everything: it is the visitor's own daemon, or the visitor is root.
     All,
     /// What is theirs.
-    Own(Facts),
+    Own(Box<Facts>),
 }
 
 impl Sight {
@@ -26,11 +26,11 @@ impl Sight {
         if visitor.is_in_charge(owner) {
             return Self::All;
         }
-        Self::Own(Facts {
+        Self::Own(Box::new(Facts {
             uid: visitor.uid(),
             process: visitor.complete().and_then(|it| it.process.clone()),
             ..Facts::default()
-        })
+        }))
     }
 
     /// The rule that keeps the role from them, if one does: a role of the system service names somebody's uid
@@ -128,14 +128,14 @@ mod tests {
     use crate::recipe::rules::Allow;
 
     fn own(uid: u32, unit: Option<&str>) -> Sight {
-        Sight::Own(Facts {
+        Sight::Own(Box::new(Facts {
             uid,
             process: Some(Process {
                 unit: unit.map(str::to_owned),
                 ..Process::default()
             }),
             ..Facts::default()
-        })
+        }))
     }
 
     #[test]
