@@ -71,8 +71,9 @@ fn open(path: &Path, _deadline: &Deadline) -> io::Result<UnixStream> {
 /// The uid that listens, as it was when it began to listen (SO_PEERCRED).
 #[cfg(target_os = "linux")]
 fn owner(_path: &Path, stream: &UnixStream) -> io::Result<u32> {
-    let credentials = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(credentials.uid.as_raw())
+    // Not rustix's: where the daemon is outside of our process namespace its pid is 0, which that cannot hold.
+    let (uid, _) = unix_cred::get_peer_ids(stream)?;
+    Ok(uid)
 }
 
 /// Without SO_PEERCRED: the owner of the socket's file, which lies in the per-user temporary directory.

@@ -19,7 +19,7 @@ pub use http::{Answer, Connection, Endpoint, Request};
 pub use namespace::hold_address;
 pub use process::{Finished, Running, run, run_within};
 pub use rustix::process::Signal;
-pub use sdk::python_is_there;
+pub use sdk::{python_is_there, target_directory};
 pub use user::{User, is_root};
 pub use wait::{Deadline, PATIENCE, eventually, timed, until};
 pub use world::World;

@@ -202,8 +202,17 @@ impl Running {
     /// When it does not read any more.
     #[track_caller]
     pub fn tell(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("it is open until the end");
-        writeln!(stdin, "{line}").expect("it reads");
+        self.try_tell(line).expect("it reads");
+    }
+
+    /// The same where it may have ended.
+    ///
+    /// # Errors
+    /// When it does not read any more.
+    pub fn try_tell(&mut self, line: &str) -> std::io::Result<()> {
+        let stdin = self.child.stdin.as_mut();
+        let stdin = stdin.ok_or(std::io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{line}")
     }
 
     /// Closes its standard input, and waits for its end.
@@ -211,9 +220,18 @@ impl Running {
     /// # Panics
     /// When it does not end within [`PATIENCE`].
     #[track_caller]
-    pub fn finish(mut self) -> Finished {
+    pub fn finish(self) -> Finished {
+        self.finish_within(PATIENCE)
+    }
+
+    /// The same, ended when `time` is over.
+    ///
+    /// # Panics
+    /// When it has to be ended.
+    #[track_caller]
+    pub fn finish_within(mut self, time: Duration) -> Finished {
         drop(self.child.stdin.take());
-        let status = wait(&mut self.child, PATIENCE);
+        let status = wait(&mut self.child, time);
         if status.is_none() {
             kill(&mut self.child);
         }

@@ -97,6 +97,7 @@ pub(crate) fn spoil(world: &World, command: &mut Command, trap: &Trap) {
     );
 }
 
+/// Client contract 101, 103.
 #[test]
 fn every_sdk_gets_the_role_and_asks_nobody_else() {
     if !rolecall_tests::harness::python_is_there() {
@@ -141,6 +142,7 @@ fn without_exec_none_gets_the_role() {
     assert_ne!(trap.caught(), [""; 0]);
 }
 
+/// Client contract 101.
 #[test]
 fn the_region_is_the_role_s_and_other_settings_stay() {
     let mut world = World::new();

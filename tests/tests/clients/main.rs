@@ -9,6 +9,7 @@ mod exec;
 mod hostile;
 mod imds;
 mod ledger;
+mod line;
 mod metadata_address;
 mod moto;
 mod own_imds;

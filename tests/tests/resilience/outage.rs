@@ -126,11 +126,13 @@ fn outlive(fault: Fault, status: u16, code: &str) {
     doors.assert_served_again(&old);
 }
 
+/// Client contract 93.
 #[test]
 fn aws_answers_500() {
     outlive(Fault::error(500, "InternalFailure"), 503, "aws_unavailable");
 }
 
+/// Client contract 93.
 #[test]
 fn aws_denies() {
     outlive(Fault::error(403, "AccessDenied"), 502, "aws_denied");

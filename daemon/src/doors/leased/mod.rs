@@ -79,7 +79,7 @@ pub enum NotMade {
 /// All doors of all leases.
 #[expect(missing_debug_implementations, reason = "holds the tokens' key")]
 pub struct Leased {
-    parts: Parts,
+    pub(super) parts: Parts,
     open: Mutex<BTreeMap<(String, Door), Opened>>,
 }
 

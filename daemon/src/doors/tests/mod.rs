@@ -5,6 +5,7 @@ mod bind;
 mod container;
 mod guard;
 mod imds;
+mod leased;
 mod leases;
 mod raw;
 mod records;

@@ -1,0 +1,50 @@
+//! Every SDK, every way it can come by a role, in every situation that takes no long time: the rows of
+//! docs/compatibility.md.
+
+mod finds;
+mod outage;
+mod restart;
+mod unknown;
+
+use rolecall_tests::fake_aws::{Effect, Fault};
+use rolecall_tests::harness::{World, free_port};
+use rolecall_tests::sdk::{Reply, Sdk, Way};
+
+/// A world with `dev` behind rolecall: its process line, and an IMDS listener on the port.
+fn serving() -> (World, u16) {
+    lasting(3600)
+}
+
+/// The same with sessions of this many seconds.
+fn lasting(seconds: i64) -> (World, u16) {
+    let mut world = World::new();
+    world
+        .aws
+        .fail(Fault::new(Effect::Lifetime { seconds }).on("AssumeRole"));
+    let port = free_port();
+    world.configure(&format!(
+        "[[imds]]\nlisten = \"127.0.0.1:{port}\"\nrole = \"dev\"\n"
+    ));
+    world.start();
+    world.rolecall(&["setup", "--yes"]).ok();
+    (world, port)
+}
+
+/// That a reply is an SDK's own error, from before anything was sent to STS.
+fn refuses(reply: &Reply) -> Result<(), String> {
+    match reply {
+        Reply::Error(text) if text.trim().is_empty() => Err("an error without a word".into()),
+        Reply::Error(_) => Ok(()),
+        Reply::Identity { .. } => Err(format!("an answer: {reply:?}")),
+    }
+}
+
+/// How often STS was asked who somebody is.
+fn asked(world: &World) -> usize {
+    world.aws.count("GetCallerIdentity")
+}
+
+/// The one call of `sdk`, this way, in the mode `once`.
+fn once(world: &World, sdk: Sdk, way: Way, role: &str, port: u16) -> Reply {
+    Reply::of(&mut way.command(world, sdk, "once", role, port))
+}
