@@ -252,7 +252,10 @@ fn the_defaults_are_the_real_ones() {
         && call.policy.is_none()
         && call.policy_arns.is_empty();
     assert!(nothing);
+    // No rule at all, so `confirm` is what stands for nobody being asked.
+    assert!(role.rules.is_empty());
     let real = BTreeMap::from([
+        ("confirm", "`\"never\"`".to_owned()),
         (
             "idle_after",
             format!("`\"{}\"`", duration::short(idle_after)),
