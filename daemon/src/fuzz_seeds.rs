@@ -5,7 +5,9 @@ use std::path::Path;
 
 /// Calls `target` with every seed of that name.
 pub(crate) fn replay(name: &str, target: fn(&[u8])) {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/seeds")
+        .join(name);
     let mut count = 0;
     for entry in std::fs::read_dir(seeds).expect("a directory of seeds") {
         let path = entry.expect("an entry").path();

@@ -22,7 +22,9 @@ impl Secret {
     /// Takes the value over; the string it came in is wiped.
     pub fn new(value: impl Into<String>) -> Self {
         let value = Zeroizing::new(value.into());
-        Self(Arc::new(locked(value.len(), |room| room.copy_from_slice(value.as_bytes()))))
+        Self(Arc::new(locked(value.len(), |room| {
+            room.copy_from_slice(value.as_bytes());
+        })))
     }
 
     /// The value. Whoever calls this answers for where it goes.

@@ -42,9 +42,15 @@ mod tests {
         });
         let place = Location::caller();
         let told = describe(&*literal, Some(place));
-        assert!(told.contains("panics.rs:") && told.ends_with(": no listener"), "{told}");
+        assert!(
+            told.contains("panics.rs:") && told.ends_with(": no listener"),
+            "{told}"
+        );
         let told = describe(&*quoting, Some(place));
-        assert!(!told.contains("aws_secret") && told.contains("panics.rs"), "{told}");
+        assert!(
+            !told.contains("aws_secret") && told.contains("panics.rs"),
+            "{told}"
+        );
         // It would have been there.
         let words = quoting.downcast_ref::<String>().expect("formatted words");
         assert!(words.contains("aws_secret"), "{words}");

@@ -118,7 +118,10 @@ fn check(home: &Home) {
         }
     }
     // Every role's would be read anew from all files: one of them says enough.
-    let role = loaded.config.as_ref().and_then(|config| config.roles.last());
+    let role = loaded
+        .config
+        .as_ref()
+        .and_then(|config| config.roles.last());
     if let Some(role) = role
         && let Ok(files) = exec_files(&home.sources, role.name.as_str())
     {
@@ -131,7 +134,11 @@ fn check(home: &Home) {
     match plan_setup(&home.sources, &request) {
         Ok(plan) => {
             let inserted = plan.edits.iter().flat_map(|edit| &edit.hunks);
-            assert!(!inserted.into_iter().any(|hunk| hunk.insert.contains(SECRET)));
+            assert!(
+                !inserted
+                    .into_iter()
+                    .any(|hunk| hunk.insert.contains(SECRET))
+            );
         }
         Err(problem) => {
             assert_ne!(problem.code, Code::Internal, "{}", problem.message);

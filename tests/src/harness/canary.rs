@@ -1,5 +1,6 @@
 //! Secrets that are looked for where they must not be, however they are written there.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,20 +33,31 @@ impl Canaries {
         assert!(plain.len() >= 8, "too short to be looked for: {what}");
         let bytes = plain.as_bytes();
         let mut forms = vec![bytes.to_vec(), bytes.iter().rev().copied().collect()];
-        forms.push(bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+        forms.push(hexadecimal(plain).into_bytes());
         // In Base64 it depends on what stands before, and the last characters on what follows.
         for start in 0..3 {
             let whole = (bytes.len() - start) / 3 * 3;
-            forms.push(STANDARD_NO_PAD.encode(&bytes[start..start + whole]).into_bytes());
+            forms.push(
+                STANDARD_NO_PAD
+                    .encode(&bytes[start..start + whole])
+                    .into_bytes(),
+            );
         }
-        self.0.push(Canary { what: what.to_owned(), forms });
+        self.0.push(Canary {
+            what: what.to_owned(),
+            forms,
+        });
     }
 
     /// Where in `bytes` they are, in any form, and which.
     ///
     /// One pass for all of them: cores are large, and this is not compiled to be quick.
     pub fn places_in(&self, bytes: &[u8]) -> Vec<(usize, &str)> {
-        let forms = || self.0.iter().flat_map(|it| it.forms.iter().map(move |form| (it, form)));
+        let forms = || {
+            self.0
+                .iter()
+                .flat_map(|it| it.forms.iter().map(move |form| (it, form)))
+        };
         let mut begins = vec![false; 1 << 16];
         for (_, form) in forms() {
             begins[usize::from(form[0]) << 8 | usize::from(form[1])] = true;
@@ -102,6 +114,14 @@ impl Canaries {
     }
 }
 
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut digits, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
 /// Every regular file below `directory`.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -134,13 +154,16 @@ mod tests {
             SECRET.replace('+', "%2B").replace('/', "%2F"),
             format!("{{\"a\":\"{}\"}}", SECRET.replace('/', "\\/")),
             SECRET.chars().rev().collect(),
-            SECRET.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            hexadecimal(SECRET),
             base64(SECRET.to_owned()),
             base64(format!("a{SECRET}")),
             base64(format!("user:{SECRET}@proxy")),
         ] {
             let found = canaries().found_in(format!("before {text} after").as_bytes());
-            assert!(found.iter().any(|it| it.starts_with("the key after ")), "{text}");
+            assert!(
+                found.iter().any(|it| it.starts_with("the key after ")),
+                "{text}"
+            );
         }
         assert!(canaries().found_in(b"K7MDENGb PxRfiCY").is_empty());
     }
@@ -156,7 +179,10 @@ mod tests {
             SECRET.as_bytes(),
         )
         .unwrap();
-        assert_eq!(canaries().are_not_below(place.path(), |path| path.ends_with("d")), 2);
+        assert_eq!(
+            canaries().are_not_below(place.path(), |path| path.ends_with("d")),
+            2
+        );
         let found = std::panic::catch_unwind(|| canaries().are_not_below(place.path(), |_| false));
         assert!(found.is_err());
     }

@@ -19,7 +19,9 @@ struct Mapping {
 impl Mapping {
     /// Locked, in no core, and empty in children.
     fn is_safe(&self) -> bool {
-        ["lo", "dd", "wf"].iter().all(|flag| self.flags.split(' ').any(|it| it == *flag))
+        ["lo", "dd", "wf"]
+            .iter()
+            .all(|flag| self.flags.split(' ').any(|it| it == *flag))
     }
 }
 
@@ -30,13 +32,18 @@ fn mappings(pid: u32) -> Vec<Mapping> {
     for line in text.lines() {
         if let Some(flags) = line.strip_prefix("VmFlags:") {
             let last = found.last_mut().expect("flags follow their mapping");
-            last.flags = flags.trim().to_owned();
+            flags.trim().clone_into(&mut last.flags);
         } else if let Some((start, rest)) = line.split_once('-')
             && let Some((end, rest)) = rest.split_once(' ')
-            && let (Ok(start), Ok(end)) = (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16))
+            && let (Ok(start), Ok(end)) =
+                (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16))
         {
             let name = rest.split_whitespace().nth(4).unwrap_or_default();
-            found.push(Mapping { range: start..end, name: name.to_owned(), flags: String::new() });
+            found.push(Mapping {
+                range: start..end,
+                name: name.to_owned(),
+                flags: String::new(),
+            });
         }
     }
     found.retain(|mapping| mapping.flags.split(' ').any(|flag| flag == "wr"));
@@ -60,7 +67,11 @@ fn places(pid: u32, canaries: &Canaries) -> (BTreeSet<String>, Vec<String>) {
                 safe.insert(what.to_owned());
             } else {
                 let around = &bytes[at.saturating_sub(40)..(at + 40).min(read)];
-                others.push(format!("{what} in {}: {}", mapping.name, around.escape_ascii()));
+                others.push(format!(
+                    "{what} in {}: {}",
+                    mapping.name,
+                    around.escape_ascii()
+                ));
             }
         }
     }
@@ -89,8 +100,13 @@ fn secrets_are_in_locked_pages_and_nowhere_else() {
     let lease = world.lease("dev");
     // Of a lease's token the daemon keeps the hash alone.
     canaries.add("a lease's token", &lease.token);
-    let kept = ["SecretAccessKey of hub", "SecretAccessKey of leaf", "SessionToken of hub",
-        "SessionToken of leaf", "the long-term secret"];
+    let kept = [
+        "SecretAccessKey of hub",
+        "SecretAccessKey of leaf",
+        "SessionToken of hub",
+        "SessionToken of leaf",
+        "the long-term secret",
+    ];
     let pid = u32::try_from(world.pid()).expect("a pid");
     // What the connection to AWS has sent stays with it until it is closed, 20 s after its last use.
     let mut last = (BTreeSet::new(), Vec::new());

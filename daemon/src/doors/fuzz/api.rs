@@ -46,7 +46,9 @@ pub fn api(data: &[u8]) {
         assert!(status < 500, "{status}: {answer}");
         if status >= 400 {
             assert!(serde_json::from_str::<Problem>(&answer).is_ok(), "{answer}");
-            assert!(headers.get("content-type") == Some(&HeaderValue::from_static("application/json")));
+            assert!(
+                headers.get("content-type") == Some(&HeaderValue::from_static("application/json"))
+            );
         }
         assert!(!answer.contains(PROD), "{answer}");
         if let Ok(grant) = serde_json::from_str::<LeaseGrant>(&answer) {
@@ -63,7 +65,10 @@ fn ask(rig: &Rig, method: &Method, uri: Uri, body: &[u8]) -> (u16, HeaderMap, St
     let door = rig.door(b'2');
     rig.runtime.block_on(async {
         let body = Bytes::copy_from_slice(body);
-        let (head, body) = door.answer(&visitor(door.door()), &head, body).await.into_parts();
+        let (head, body) = door
+            .answer(&visitor(door.door()), &head, body)
+            .await
+            .into_parts();
         let body = body.collect().await.expect("bodies do not fail").to_bytes();
         let text = String::from_utf8(body.to_vec()).expect("answers are text");
         (head.status.as_u16(), head.headers, text)

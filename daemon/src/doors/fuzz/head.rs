@@ -40,7 +40,10 @@ pub fn head(data: &[u8]) {
         let text = String::from_utf8_lossy(&answer);
         // To a request of HTTP/1.0 hyper answers in kind.
         assert!(text.is_empty() || text.starts_with("HTTP/1."), "{text}");
-        assert!(!text.to_ascii_lowercase().contains("\r\naccess-control"), "{text}");
+        assert!(
+            !text.to_ascii_lowercase().contains("\r\naccess-control"),
+            "{text}"
+        );
         if handler.door() != Door::Socket {
             assert!(!text.contains(DEV) && !text.contains(PROD), "{text}");
         }
@@ -63,10 +66,20 @@ async fn exchange(rig: &Rig, door: u8, pace: u8, bytes: &[u8]) -> Vec<u8> {
         connection: Arc::clone(admitted.connection()),
     };
     let (near, far) = tokio::io::duplex(PIPE);
-    let driven = drive(far, service, admitted, Patience::default(), rig.drain.subscribe());
+    let driven = drive(
+        far,
+        service,
+        admitted,
+        Patience::default(),
+        rig.drain.subscribe(),
+    );
     let (mut reader, mut writer) = tokio::io::split(near);
     let say = async {
-        let chunk = if pace == 0 { bytes.len().max(1) } else { usize::from(pace) };
+        let chunk = if pace == 0 {
+            bytes.len().max(1)
+        } else {
+            usize::from(pace)
+        };
         for piece in bytes.chunks(chunk) {
             // The daemon may have had enough.
             if writer.write_all(piece).await.is_err() {

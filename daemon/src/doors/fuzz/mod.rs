@@ -156,7 +156,9 @@ fn with(work: impl FnOnce(&Rig)) {
 /// Whether an input has in it what is looked for in answers: libFuzzer learns it from comparisons, and an
 /// answer may quote its question.
 fn says_the_answer(data: &[u8]) -> bool {
-    [DEV, PROD].iter().any(|it| memchr::memmem::find(data, it.as_bytes()).is_some())
+    [DEV, PROD]
+        .iter()
+        .any(|it| memchr::memmem::find(data, it.as_bytes()).is_some())
 }
 
 /// The visitor that `door` sees: of this user, and nothing refused yet.

@@ -42,7 +42,8 @@ pub fn path(data: &[u8]) {
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = METHODS[usize::from(*method) % METHODS.len()].clone();
         head.uri = uri.clone();
-        head.headers.insert(HOST, HeaderValue::from_static("127.0.0.1"));
+        head.headers
+            .insert(HOST, HeaderValue::from_static("127.0.0.1"));
         let site = match handler.door() {
             Door::Socket => Site::Socket,
             _ => Site::Tcp([127, 0, 0, 1].into(), 1690),
@@ -55,14 +56,21 @@ pub fn path(data: &[u8]) {
             Door::Container => {
                 head.headers.insert(AUTHORIZATION, rig.lease_token.clone());
             }
-            _ => {}
+            Door::Socket => {}
         }
         if guard::check(site, &head).is_err() {
             return;
         }
         let body = rig.runtime.block_on(async {
-            let response = handler.answer(&visitor(handler.door()), &head, Bytes::new()).await;
-            response.into_body().collect().await.expect("bodies do not fail").to_bytes()
+            let response = handler
+                .answer(&visitor(handler.door()), &head, Bytes::new())
+                .await;
+            response
+                .into_body()
+                .collect()
+                .await
+                .expect("bodies do not fail")
+                .to_bytes()
         });
         let body = String::from_utf8_lossy(&body);
         if handler.door() == Door::Socket {
@@ -71,13 +79,12 @@ pub fn path(data: &[u8]) {
         assert!(!body.contains(PROD), "{uri}: {body}");
         if body.contains(DEV) {
             let normal = normal.expect("an ambiguous path gives nothing");
-            let exact = match handler.door() {
-                Door::Container => normal == "/role/dev",
-                _ => {
-                    let path = normal.strip_suffix('/').unwrap_or(&normal);
-                    let path = path.strip_prefix("/latest/meta-data/iam/security-credentials");
-                    path.map(|rest| rest.strip_prefix("-extended").unwrap_or(rest)) == Some("/dev")
-                }
+            let exact = if handler.door() == Door::Container {
+                normal == "/role/dev"
+            } else {
+                let path = normal.strip_suffix('/').unwrap_or(&normal);
+                let path = path.strip_prefix("/latest/meta-data/iam/security-credentials");
+                path.map(|rest| rest.strip_prefix("-extended").unwrap_or(rest)) == Some("/dev")
             };
             assert!(exact, "{uri}: {body}");
         }

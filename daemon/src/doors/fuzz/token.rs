@@ -48,14 +48,15 @@ fn ttl(rig: &Rig, data: &[u8]) {
     let (mut head, ()) = Request::new(()).into_parts();
     head.method = Method::PUT;
     head.uri = Uri::from_static("/latest/api/token");
-    head.headers.insert("x-aws-ec2-metadata-token-ttl-seconds", value);
+    head.headers
+        .insert("x-aws-ec2-metadata-token-ttl-seconds", value);
     let door = rig.door(b'0');
     let answering = door.answer(&visitor(door.door()), &head, Bytes::new());
     let status = rig.runtime.block_on(answering).status();
     // Digits alone, as the EC2 user guide has them.
-    let seconds = std::str::from_utf8(data).ok().filter(|text| {
-        text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
-    });
+    let seconds = std::str::from_utf8(data)
+        .ok()
+        .filter(|text| text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit()));
     let fits = seconds
         .and_then(|text| text.parse::<u32>().ok())
         .is_some_and(|seconds| (1..=21_600).contains(&seconds));

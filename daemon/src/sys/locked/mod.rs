@@ -165,10 +165,13 @@ mod tests {
         for round in 0..2000_usize {
             let byte = u8::try_from(round % 251).unwrap();
             let length = (round * 37) % 3000;
-            kept.push((byte, Locked::new(length, |room| {
-                assert!(room.iter().all(|it| *it == 0), "not wiped");
-                room.fill(byte);
-            })));
+            kept.push((
+                byte,
+                Locked::new(length, |room| {
+                    assert!(room.iter().all(|it| *it == 0), "not wiped");
+                    room.fill(byte);
+                }),
+            ));
             if round % 3 != 0 {
                 kept.swap_remove((round * 7) % kept.len());
             }
@@ -204,6 +207,9 @@ mod tests {
         let flags = flags.expect("the kernel tells flags");
         assert!(flags.contains(" dd") && flags.contains(" wf"), "{flags}");
         // Where no memory may be locked, that was told instead.
-        assert!(flags.contains(" lo") || arena().trouble.is_some(), "{flags}");
+        assert!(
+            flags.contains(" lo") || arena().trouble.is_some(),
+            "{flags}"
+        );
     }
 }

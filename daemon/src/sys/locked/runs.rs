@@ -27,7 +27,11 @@ impl Runs {
         if let Some(after) = self.0.remove(&(offset + length)) {
             length += after;
         }
-        let before = self.0.range(..offset).next_back().map(|(at, free)| (*at, *free));
+        let before = self
+            .0
+            .range(..offset)
+            .next_back()
+            .map(|(at, free)| (*at, *free));
         if let Some((at, free)) = before
             && at + free == offset
         {
