@@ -118,3 +118,31 @@ fn secrets_are_in_locked_pages_and_nowhere_else() {
     // They are there: else nothing was shown.
     assert_eq!(last.0, kept.map(str::to_owned).into());
 }
+
+#[test]
+fn where_no_memory_may_be_locked_it_serves_and_says_so_once() {
+    if !is_root() {
+        // Who may lock without limit, as root of a namespace may, has nothing to be warned of.
+        eprintln!("needs another user: nothing tested");
+        return;
+    }
+    let world = World::new();
+    let daemon = world.daemon_command();
+    let log = File::create(world.path("unlocked.log")).expect("a new file");
+    let mut command = world.command("sh");
+    command
+        .args(["-c", "ulimit -l 0; exec \"$@\"", "sh"])
+        .arg(daemon.get_program())
+        .args(daemon.get_args())
+        .stderr(log);
+    let mut child = command.spawn().expect("it can be started");
+    let served = until(PATIENCE, || {
+        (world.rolecall(&["process", "leaf"]).code() == Some(0)).then_some(())
+    });
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+    let log = world.read("unlocked.log");
+    assert!(served.is_some(), "{log}");
+    assert_eq!(log.matches("may be swapped out").count(), 1, "{log}");
+    assert!(log.contains("LimitMEMLOCK="), "{log}");
+}
