@@ -23,6 +23,9 @@ pub struct LeaseRequest {
     /// caller's `AWS_REGION`, kept if the role has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Whether the lease goes on while the doors are locked.
+    #[serde(default)]
+    pub through_lock: bool,
     /// Whether the lease gets an IMDS listener of its own, instead of the container door: for programs
     /// that know no other way. It serves the lease's scope alone and lives as long as the lease.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, ConfigProblem};
+use super::{ChallengeStatus, Code, ConfigProblem, LockStatus};
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -23,6 +23,12 @@ pub struct Status {
     pub doors: Vec<DoorStatus>,
     /// Live leases.
     pub leases: Vec<LeaseStatus>,
+    /// What a person is asked now, oldest first.
+    #[serde(default)]
+    pub challenges: Vec<ChallengeStatus>,
+    /// Whether the doors are locked.
+    #[serde(default)]
+    pub lock: LockStatus,
     /// The ledger's health.
     pub ledger: LedgerStatus,
     /// Where sessions are kept besides memory: `memory` if nowhere (DESIGN rule 10).
@@ -192,6 +198,9 @@ pub struct LeaseStatus {
     /// When it ends at the latest; absent if only with its scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<String>,
+    /// Whether it goes on while the doors are locked.
+    #[serde(default)]
+    pub through_lock: bool,
 }
 
 /// The ledger's health.

@@ -11,8 +11,9 @@ use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, LeaseSocket, MAX_WAIT_
 use rolecall::connection::Target;
 
 use super::arguments::{Exec, OwnSocket};
-use super::daemon::Daemon;
+use super::daemon::{Daemon, read, succeeded};
 use super::failure::Failure;
+use super::person;
 
 /// Our own failures, as of `env`, `nohup` and `docker`.
 const OWN_FAILURE: u8 = 125;
@@ -31,6 +32,7 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
         let way = Way {
             imds: arguments.imds,
             socket,
+            through_lock: arguments.through_lock,
         };
         lease(daemon, &arguments.role, scope, way)
     });
@@ -48,6 +50,8 @@ pub(super) struct Way {
     pub(super) imds: bool,
     /// From a Unix socket, too.
     pub(super) socket: Option<LeaseSocket>,
+    /// While the doors are locked, too.
+    pub(super) through_lock: bool,
 }
 
 /// The socket as the daemon wants it: absolute, for it has another working directory.
@@ -67,7 +71,7 @@ pub(super) fn own_socket(arguments: &OwnSocket) -> Result<Option<LeaseSocket>, F
     }))
 }
 
-/// A lease of `role` for `scope`; waits for the role's first session.
+/// A lease of `role` for `scope`; waits for the role's first session, and for a person if one is asked.
 pub(super) fn lease(
     daemon: &Daemon,
     role: &str,
@@ -78,18 +82,26 @@ pub(super) fn lease(
         .iter()
         .filter_map(|name| std::env::var(name).ok())
         .find(|value| !value.is_empty());
-    let request = LeaseRequest {
+    let mut request = LeaseRequest {
         role: role.to_owned(),
         scope,
         reason: None,
         wait: MAX_WAIT_SECONDS,
-        can_prompt: false,
+        can_prompt: true,
         region,
+        through_lock: way.through_lock,
         imds: way.imds,
         socket: way.socket,
     };
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
-    daemon.post(Target::new("/v1/leases"), &request, limit)
+    let target = || Target::new("/v1/leases");
+    let response = daemon.post_raw(target(), &request, limit)?;
+    if response.status() != 202 {
+        return read(&succeeded(response)?);
+    }
+    person::tell(&response);
+    request.can_prompt = false;
+    daemon.post(target(), &request, limit)
 }
 
 fn become_command(words: &[OsString], grant: &LeaseGrant) -> Failure {

@@ -1,5 +1,6 @@
 //! The `rolecall` command: arguments, one file a command, and what they share.
 
+mod answer;
 mod arguments;
 mod config;
 mod daemon;
@@ -10,8 +11,10 @@ mod failure;
 #[cfg(test)]
 mod fixture;
 mod ledger;
+mod lock;
 mod once;
 mod output;
+mod person;
 mod problems;
 mod process;
 mod reload;
@@ -40,17 +43,24 @@ pub(crate) fn main() -> ExitCode {
     if let Command::Process(process) = command {
         return process::run(socket, &process);
     }
-    let daemon = Daemon::at(socket);
+    let daemon = match &command {
+        Command::Config(_) | Command::Setup(_) => Daemon::of_this_user(socket),
+        _ => Daemon::at(socket),
+    };
     let done = match command {
+        Command::Approve(approve) => answer::run(&daemon, &approve, true),
         Command::Config(Config::Check(check)) => config::run(&daemon, &check),
+        Command::Deny(deny) => answer::run(&daemon, &deny, false),
         Command::Env(env) => env::run(&daemon, &env),
         Command::Exec(exec) => return exec::run(&daemon, &exec),
         Command::Ledger(Ledger::Tail(tail)) => ledger::run(&daemon, &tail),
+        Command::Lock(lock) => lock::lock(&daemon, &lock),
         Command::Process(process) => return process::run(None, &process),
         Command::Reload(reload) => reload::run(&daemon, &reload),
         Command::Roles(roles) => roles::run(&daemon, &roles),
         Command::Setup(setup) => setup::run(&daemon, &setup),
         Command::Status(status) => status::run(&daemon, &status),
+        Command::Unlock(unlock) => lock::unlock(&daemon, &unlock),
         Command::Whoami(whoami) => whoami::run(&daemon, &whoami),
     };
     match done {

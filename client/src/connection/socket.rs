@@ -7,8 +7,9 @@ use std::path::Path;
 use super::{Deadline, Error};
 use crate::path::SERVER_UID_VARIABLE;
 
-/// Connects to the socket at `path`, which must be held by a process of the calling user (or of `ROLECALL_SERVER_UID`): a squatter
-/// in its place could hand out an attacker's credentials.
+/// Connects to the socket at `path`, which must be held by a process of the calling user (or of
+/// `ROLECALL_SERVER_UID`), or be the system service's: a squatter in its place could hand out an attacker's
+/// credentials.
 pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Error> {
     let own = expected_owner()?;
     let stream = open(path, deadline).map_err(|source| Error::Unreachable {
@@ -16,7 +17,7 @@ pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Er
         source,
     })?;
     let found = owner(path, &stream, own).map_err(Error::Io)?;
-    if found == own {
+    if found == own || crate::path::is_system_service(path, found) {
         Ok(stream)
     } else {
         Err(Error::Foreign {

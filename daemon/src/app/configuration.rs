@@ -324,6 +324,7 @@ mod tests {
             config: home.path().join("config.toml"),
             environment: BTreeMap::new(),
             home: Some(home.path().to_owned()),
+            system: false,
         };
         let configuration = Arc::new(Configuration::new(sources, Arc::new(SystemClock)));
         write!(config, "[profile a]\n{PROFILE}").unwrap();

@@ -67,6 +67,16 @@ impl Control for Daemon {
     fn plan_setup(&self, request: SetupRequest) -> BoxFuture<'_, Result<SetupPlan, Problem>> {
         let sources = self.configuration.sources().clone();
         Box::pin(async move {
+            if sources.system {
+                return Err(Problem {
+                    code: Code::Unusable,
+                    message: "the system service has no ~/.aws/config to set up".to_owned(),
+                    hint: Some(format!(
+                        "write its roles into {}, each with the uid or unit it is for",
+                        sources.config.display()
+                    )),
+                });
+            }
             tokio::task::spawn_blocking(move || config::plan_setup(&sources, &request))
                 .await
                 .expect("planning does not panic, and panics abort")

@@ -20,10 +20,11 @@ use super::options::Options;
 use super::orders::obey;
 use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Signal};
+use crate::challenge::{self, Challenges};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
-use crate::doors::access::Access;
-use crate::doors::bind;
+use crate::doors::access::{self, Access, Lock};
+use crate::doors::bind::{self, Reach};
 use crate::doors::container::Container;
 use crate::doors::leased::{Leased, Parts as LeasedParts};
 use crate::doors::metrics::Metrics;
@@ -115,9 +116,14 @@ async fn serve(
     let random: SharedRandom = Arc::new(OsRandom::default());
     let started = clock.now().wall;
 
+    let reach = if options.system {
+        Reach::Everyone
+    } else {
+        Reach::Own
+    };
     private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
     let bound =
-        bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+        bind::unix(&paths.socket, reach, &*random).map_err(doing("the socket cannot be opened"))?;
     let _state = lock_state(&paths.state).map_err(doing("the state directory cannot be used"))?;
     let ledger = Ledger::open(
         paths.state.clone(),
@@ -134,6 +140,7 @@ async fn serve(
             config: paths.config.clone(),
             environment: environment.clone(),
             home: paths.home.clone(),
+            system: options.system,
         },
         Arc::clone(&clock),
     ));
@@ -164,11 +171,15 @@ async fn serve(
         Arc::clone(&metrics),
     );
     tokio::spawn(lookups);
-    let (admit, admittance) = watch::channel(Admittance { uid, root: false });
+    let (admit, admittance) = watch::channel(Admittance {
+        uid,
+        ..Admittance::default()
+    });
     let common = Arc::new(Common {
         whois: Arc::new(Kernel),
         records: Arc::clone(&records),
         metrics: Arc::clone(&metrics),
+        connections: Arc::default(),
         clock: Arc::clone(&clock),
         admittance,
     });
@@ -193,7 +204,20 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let access = Arc::new(Access::new(Arc::clone(&common.whois)));
+    let access = Arc::new(Access::new(access::Parts {
+        whois: Arc::clone(&common.whois),
+        records: Arc::clone(&records),
+        challenges: Challenges::new(challenge::Tools {
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            note: {
+                let ledger = ledger.clone();
+                Arc::new(move |record| ledger.note(record))
+            },
+        }),
+        lock: Lock::open(&paths.state, Arc::clone(&random), started),
+        clock: Arc::clone(&clock),
+    }));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(
@@ -237,12 +261,14 @@ async fn serve(
         logging: (!options.once).then(|| logging.clone()),
         in_force: {
             let (environment, sts) = (environment.clone(), Arc::clone(&sts));
+            let system = options.system;
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
                 peer::want_all_arguments(settings.ledger_arguments);
                 sts.set_network(network(&environment, Some(settings)));
                 admit.send_replace(Admittance {
                     uid,
-                    root: settings.allow_root,
+                    root: settings.allow_root || system,
+                    others: Arc::clone(&settings.uids),
                 });
                 wanted.send_replace(imds.to_vec());
             })

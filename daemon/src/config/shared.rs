@@ -48,7 +48,11 @@ impl Shared {
     ) -> Self {
         let mut read = |variable: &str, name: &str, kind: Kind| {
             let (path, explicit) = environment.shared_file(variable, name);
-            let text = reader.read(&path).unwrap_or_else(|fault| {
+            let text = match kind {
+                Kind::Config => reader.read(&path),
+                Kind::Credentials => reader.read_keys(&path),
+            };
+            let text = text.unwrap_or_else(|fault| {
                 faults.push(fault);
                 None
             });

@@ -142,6 +142,7 @@ impl Handler for Container {
         let (access, roles) = (Arc::clone(&self.access), Arc::clone(&self.roles));
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
+            let end = now.plus(WAIT);
             let verdict = match known {
                 Some(verdict) => verdict,
                 None => {
@@ -157,8 +158,16 @@ impl Handler for Container {
                 Verdict::Yes(role) => role,
                 Verdict::No(denial) => return denied(&denial),
             };
-            match obtain(&*roles, &*clock, role, WAIT).await {
+            match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: Some(&lease),
+                    };
+                    if let Err(denial) = access.after_waiting(asked) {
+                        return denied(&denial);
+                    }
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)
@@ -191,7 +200,7 @@ fn credentials(served: &Served) -> Response {
 fn denied(denial: &Denial) -> Response {
     let status = match denial {
         Denial::Locked(_) | Denial::Refused(..) => StatusCode::FORBIDDEN,
-        Denial::PersonNeeded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let problem = denial.problem();
     error(status, code_text(problem.code), &problem.message)

@@ -114,7 +114,10 @@ impl Service<hyper::Request<Incoming>> for ConnectionService {
 
 impl ConnectionService {
     fn answer(&self, head: Parts, body: Incoming) -> Answering {
-        if let Some(rule) = self.visitor.refused {
+        // Again with every request: who is struck off the list is not served on a connection from before.
+        let peer = self.visitor.known_uid();
+        let refused = self.visitor.refused;
+        if let Some(rule) = refused.or_else(|| self.common.admittance.borrow().refuses(peer)) {
             return self.refuse(rule, &NOT_YOURS).into();
         }
         let fault = self.connection.fault();

@@ -28,7 +28,13 @@ pub mod token;
 pub mod visitor;
 pub mod wire;
 
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
+#[cfg_attr(
+    fuzzing,
+    allow(dead_code, unused_imports, reason = "tests use more of it")
+)]
 mod fake;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::answer::{Answering, Response};
-use super::connections::Connections;
+use super::connections::{AllConnections, Connections, Welcome};
 use super::drive::{ConnectionService, drive};
 use super::guard::{Refusal, Site};
 use super::metrics::Metrics;
@@ -51,6 +51,8 @@ pub struct Common {
     pub records: Arc<Records>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// The connections of every listener.
+    pub connections: Arc<AllConnections>,
     /// Time.
     pub clock: SharedClock,
     /// Which uids come in; changes with the configuration.
@@ -123,6 +125,7 @@ impl Server {
         self.common
             .metrics
             .watch_connections(self.handler.door(), &connections);
+        self.common.connections.add(&connections);
         tokio::select! {
             () = self.accept_all(&for_connections) => {}
             _ = drain.wait_for(|draining| *draining) => {}
@@ -169,16 +172,21 @@ impl Server {
         &self,
         stream: S,
         drain: &watch::Receiver<bool>,
-        meet: impl FnOnce(&Common, Admittance, &S) -> Visitor,
+        meet: impl FnOnce(&Common, &Admittance, &S) -> Visitor,
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Some(admitted) = self.connections.admit() else {
+        // A copy of a pointer: looking the other end up is not done under a lock.
+        let admittance = self.common.admittance.borrow().clone();
+        let visitor = Arc::new(meet(&self.common, &admittance, &stream));
+        let welcome = match visitor.refused {
+            Some(_) => Welcome::Refused,
+            None => Welcome::Served,
+        };
+        let Some(admitted) = self.connections.admit(welcome) else {
             self.common.metrics.refused(self.handler.door(), "full");
             return;
         };
-        let admittance = *self.common.admittance.borrow();
-        let visitor = Arc::new(meet(&self.common, admittance, &stream));
         let service = ConnectionService {
             site: self.site,
             handler: Arc::clone(&self.handler),
@@ -211,7 +219,7 @@ impl Server {
             *quiet_until = boot + Duration::from_mins(1);
             tracing::warn!(door = ?self.handler.door(), %error, "accepting a connection failed");
         }
-        let shed = self.connections.shed();
+        let shed = self.common.connections.shed();
         sleep(Duration::from_millis(if shed { 10 } else { 50 })).await;
     }
 }

@@ -85,6 +85,8 @@ pub struct Wanted {
     pub scope: Scope,
     /// Why, for the ledger.
     pub reason: Option<String>,
+    /// Whether it goes on while the doors are locked.
+    pub through_lock: bool,
     /// What the lease's command is pointed at.
     pub files: ExecFiles,
     /// Who asked.
@@ -179,6 +181,7 @@ impl Leases {
             scope: wanted.scope,
             created: tools.clock.now().wall,
             reason: wanted.reason,
+            through_lock: wanted.through_lock,
             token: hash(token.as_bytes()),
             pin: Mutex::new(Some((tools.pin)(wanted.role.as_str()))),
             doors: wanted.doors,

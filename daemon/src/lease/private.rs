@@ -80,23 +80,38 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Makes sure that `path` is a directory of this user's alone, making it and its parents where they
 /// are missing. A link, another owner or a mode that lets others in is refused (threat T1).
 pub fn directory(path: &Path) -> io::Result<()> {
-    owned_directory(path, 0o700, "is open to other users; run chmod 0700 on it")
+    make(path)?;
+    check(path, 0o077, "is open to other users; run chmod 0700 on it")
 }
 
-/// Makes sure that `path` is a directory of this user's that others may pass through and not write to, making
-/// it and its parents (for this user alone) where they are missing. For what another uid must reach.
-pub fn directory_to_pass(path: &Path) -> io::Result<()> {
-    owned_directory(
+/// The same for a directory that everybody may look into and nobody else may change.
+pub fn public_directory(path: &Path) -> io::Result<()> {
+    if make(path)? {
+        // The umask has taken these away.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    check(
         path,
-        0o755,
-        "can be written to by other users; run chmod 0711 on it",
+        0o022,
+        "can be changed by other users; run chmod 0755 on it",
     )
 }
 
-/// A directory of this user's with no more permissions than `most`.
-fn owned_directory(path: &Path, most: u32, otherwise: &str) -> io::Result<()> {
-    // Passing needs no listing.
-    let mode = most & 0o711;
+/// The same for a directory of which others need to know a name inside: what another uid must reach.
+pub fn directory_to_pass(path: &Path) -> io::Result<()> {
+    if make(path)? {
+        // The umask has taken these away.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o711))?;
+    }
+    check(
+        path,
+        0o022,
+        "can be changed by other users; run chmod 0711 on it",
+    )
+}
+
+/// Makes the directory and its parents; whether it was missing.
+fn make(path: &Path) -> io::Result<bool> {
     if let Some(parent) = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -106,12 +121,15 @@ fn owned_directory(path: &Path, most: u32, otherwise: &str) -> io::Result<()> {
             .mode(0o700)
             .create(parent)?;
     }
-    match DirBuilder::new().mode(mode).create(path) {
-        // The daemon's umask takes everything from others.
-        Ok(()) => fs::set_permissions(path, fs::Permissions::from_mode(mode))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// Refuses what is no directory of ours, or has one of the bits of `closed` in its mode.
+fn check(path: &Path, closed: u32, hint: &str) -> io::Result<()> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let refused = |what: &str| {
         io::Error::new(
@@ -129,8 +147,8 @@ fn owned_directory(path: &Path, most: u32, otherwise: &str) -> io::Result<()> {
     if !is_ours(metadata.uid()) {
         return Err(refused("belongs to another user; choose another directory"));
     }
-    if metadata.mode() & 0o777 & !most != 0 {
-        return Err(refused(otherwise));
+    if metadata.mode() & closed != 0 {
+        return Err(refused(hint));
     }
     Ok(())
 }
@@ -169,6 +187,18 @@ mod tests {
         assert!(read(place.path()).is_err());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert!(read(&path).is_err());
+    }
+
+    #[test]
+    fn a_public_directory_is_ours_to_change_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b");
+        public_directory(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o755);
+        for (mode, fits) in [(0o711, true), (0o700, true), (0o775, false), (0o757, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(public_directory(&path).is_ok(), fits, "{mode:o}");
+        }
     }
 
     #[test]

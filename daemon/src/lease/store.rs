@@ -32,6 +32,8 @@ struct Stored {
     created_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default)]
+    through_lock: bool,
     #[serde(default, skip_serializing_if = "Doors::is_none")]
     doors: Doors,
 }
@@ -87,6 +89,7 @@ impl Stored {
             scope: lease.scope.clone(),
             created_ms: lease.created.as_millis(),
             reason: lease.reason.clone(),
+            through_lock: lease.through_lock,
             doors: lease.doors.clone(),
         }
     }
@@ -103,6 +106,7 @@ impl Stored {
             scope: self.scope,
             created: Timestamp::from_millis(self.created_ms),
             reason: self.reason,
+            through_lock: self.through_lock,
             token: from_hex(&self.token_sha256)?,
             pin: Mutex::default(),
             doors: self.doors,

@@ -20,6 +20,7 @@ pub struct Lease {
     pub(super) scope: Scope,
     pub(super) created: Timestamp,
     pub(super) reason: Option<String>,
+    pub(super) through_lock: bool,
     pub(super) token: TokenHash,
     pub(super) pin: Mutex<Option<Pin>>,
     pub(super) doors: Doors,
@@ -47,6 +48,16 @@ impl Lease {
         &self.scope
     }
 
+    /// Why it was made, in its maker's words.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether it goes on while the doors are locked.
+    pub fn through_lock(&self) -> bool {
+        self.through_lock
+    }
+
     pub(super) fn pin(&self, pin: Option<Pin>) {
         *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = pin;
     }
@@ -59,6 +70,7 @@ impl Lease {
             scope: self.scope.to_string(),
             created: self.created.to_string(),
             ends: None,
+            through_lock: self.through_lock,
         }
     }
 }

@@ -194,6 +194,7 @@ impl World {
                 pid: std::process::id(),
             },
             reason: None,
+            through_lock: false,
             wait: 20,
             can_prompt: false,
             region: None,

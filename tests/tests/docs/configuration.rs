@@ -47,6 +47,7 @@ impl Home {
                 ),
             ]),
             home: Some(self.0.path().to_owned()),
+            system: false,
         });
         (loaded.config, loaded.problems)
     }
@@ -161,6 +162,11 @@ fn sample(key: &str) -> &'static str {
         "ignore_configured_endpoint_urls" => "ignore_configured_endpoint_urls = true",
         "output" => "output = \"json\"",
         "keep_fresh" => "keep_fresh = true",
+        "allow" => "allow = [{ exe = \"/usr/bin/terraform\", tty = true }]",
+        "uid" => "uid = 1000",
+        "unit" => "unit = \"deploy.service\"",
+        "doors" => "doors = [\"socket\"]",
+        "confirm" => "confirm = \"first-use\"",
         _ => panic!("{PAGE} has a key that no test knows: {key}"),
     }
 }
@@ -213,12 +219,13 @@ fn the_defaults_are_the_real_ones() {
         allow_root,
         ledger_arguments,
         environment,
+        uids,
     } = config.settings;
     let ledger = match ledger_on_error {
         LedgerOnError::Serve => "serve",
         LedgerOnError::Refuse => "refuse",
     };
-    assert!(environment.is_empty());
+    assert!(environment.is_empty() && uids.is_empty());
     let role = &config.roles[0];
     let Call::AssumeRole(call) = &role.recipe.as_ref().unwrap().last().call;
     assert_eq!(

@@ -137,6 +137,8 @@ fn aws_denies() {
 }
 
 /// The times are the promise: what SDKs give the doors (DESIGN rule 8).
+///
+/// Client contract 42, 81, 83.
 #[test]
 fn aws_hangs() {
     let doors = Doors::open(12, Fault::new(Effect::Hang));

@@ -69,6 +69,7 @@ fn under_boto3_in_exec() {
     see_through_restarts(&mut world, watcher);
 }
 
+/// Client contract 15.
 #[test]
 fn under_the_rust_sdk_on_imds() {
     let mut world = World::new();

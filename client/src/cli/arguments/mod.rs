@@ -57,6 +57,19 @@ pub(crate) enum Command {
     Status(Status),
     Roles(Roles),
     Whoami(Whoami),
+    /// Let a program have the role it asks for
+    ///
+    /// A role with `confirm` in config.toml asks a person first. Answer in another terminal than the one that
+    /// asks: an answer from inside the asking program, its terminal or its lease is refused.
+    #[command(verbatim_doc_comment)]
+    Approve(Answer),
+    /// Refuse a program the role it asks for
+    ///
+    /// It is refused at once, and for a minute its question is not put again.
+    #[command(verbatim_doc_comment)]
+    Deny(Answer),
+    Lock(Lock),
+    Unlock(Unlock),
     Reload(Reload),
     #[command(subcommand)]
     Ledger(Ledger),
@@ -96,6 +109,9 @@ pub(crate) struct Exec {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) role: String,
+    /// Let the command have its credentials while the doors are locked, too
+    #[arg(long)]
+    pub(crate) through_lock: bool,
     /// Give the command an IMDS endpoint of its own instead
     ///
     /// For programs that ask nothing but instance metadata. It listens on a free port of 127.0.0.1, answers
@@ -194,6 +210,37 @@ pub(crate) struct Whoami {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) role: String,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arguments of `approve` and `deny`.
+#[derive(Args, Debug)]
+pub(crate) struct Answer {
+    /// Which question, as `rolecall status` shows it [default: the only one]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: Option<String>,
+}
+
+/// Lock the doors: nothing is handed out until `rolecall unlock`
+///
+/// Renewals go on, so that everything is there after unlocking. Leases pause, except those made with
+/// `exec --through-lock`. Every consent is forgotten. The lock outlives a restart of rolecalld.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Lock {
+    /// End all leases
+    #[arg(long)]
+    pub(crate) revoke: bool,
+    /// Print the daemon's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Unlock the doors
+#[derive(Args, Debug)]
+pub(crate) struct Unlock {
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

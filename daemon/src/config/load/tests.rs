@@ -35,7 +35,7 @@ fn the_whole_works() {
         .filter(|role| role.recipe.is_ok())
         .map(|role| role.name.as_str())
         .collect();
-    assert_eq!(usable, ["audit", "dev", "prod"]);
+    assert_eq!(usable, ["audit", "dev", "ops", "prod"]);
     assert!(
         loaded
             .problems

@@ -6,4 +6,4 @@ mod unix;
 
 pub use lease::{Placed, lease_socket, remove_leftover};
 pub use tcp::{container, imds, lease_imds};
-pub use unix::{Bound, unix};
+pub use unix::{Bound, Reach, unix};

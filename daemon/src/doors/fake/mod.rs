@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{self, Access, Lock};
 use super::leased::{self, Leased};
 use super::metrics::Metrics;
 use super::needs::Witness;
@@ -19,9 +19,11 @@ use super::records::Records;
 use super::server::Common;
 use super::token::TokenKey;
 use super::visitor::Admittance;
-use crate::clock::{Clock, ManualClock, Now, Timestamp};
+use crate::challenge::{self, Challenges};
+use crate::clock::{Clock, ManualClock, Now, SharedClock, Timestamp};
 use crate::lease::{self, Leases};
 use crate::ledger::Record;
+use crate::secrets::{SeededRandom, SharedRandom};
 pub(super) use control::FakeControl;
 pub(super) use http::{Taken, ask, head};
 pub(super) use ledger::FakeWitness;
@@ -83,13 +85,29 @@ impl World {
             whois,
             records: self.records.clone(),
             metrics: self.metrics.clone(),
+            connections: Arc::default(),
             clock: Arc::new(self.clock.clone()),
             admittance: self.admittance.subscribe(),
         })
     }
 
     pub(super) fn access(&self) -> Arc<Access> {
-        Arc::new(Access::new(self.whois.clone()))
+        let clock: SharedClock = Arc::new(self.clock.clone());
+        let random: SharedRandom = Arc::new(SeededRandom::new(3));
+        let witness = self.witness.clone();
+        let challenges = Challenges::new(challenge::Tools {
+            clock: clock.clone(),
+            random: random.clone(),
+            note: Arc::new(move |record| witness.note(record)),
+        });
+        let lock = Lock::open(self.place.path(), random, START.wall);
+        Arc::new(Access::new(access::Parts {
+            whois: self.whois.clone(),
+            records: self.records.clone(),
+            challenges,
+            lock,
+            clock,
+        }))
     }
 
     pub(super) async fn leases(&self) -> Leases {

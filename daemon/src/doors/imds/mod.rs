@@ -197,6 +197,7 @@ impl Inner {
         }
         let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
         Answering::later(async move {
+            let end = now.plus(WAIT);
             let verdict = match known {
                 Some(verdict) => verdict,
                 None => {
@@ -212,8 +213,17 @@ impl Inner {
                 Verdict::Yes(role) => role,
                 Verdict::No(denial) => return empty(status_denied(&denial)),
             };
-            match obtain(&*door.roles, &*door.clock, role, WAIT).await {
+            let rest = door.clock.now().until(end);
+            match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: door.lease.as_ref(),
+                    };
+                    if let Err(denial) = door.access.after_waiting(asked) {
+                        return empty(status_denied(&denial));
+                    }
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }
@@ -255,7 +265,7 @@ enum Wanted {
 fn status_denied(denial: &Denial) -> StatusCode {
     match denial {
         Denial::Locked(_) | Denial::Refused(..) => StatusCode::NOT_FOUND,
-        Denial::PersonNeeded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

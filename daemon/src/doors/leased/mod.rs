@@ -273,11 +273,15 @@ impl Leased {
         let Some(uid) = socket.peer_uid else {
             return Arc::clone(common);
         };
-        let (_, admittance) = watch::channel(Admittance { uid, root: false });
+        let (_, admittance) = watch::channel(Admittance {
+            uid,
+            ..Admittance::default()
+        });
         Arc::new(Common {
             whois: Arc::clone(&common.whois),
             records: Arc::clone(&common.records),
             metrics: Arc::clone(&common.metrics),
+            connections: Arc::clone(&common.connections),
             clock: Arc::clone(&common.clock),
             admittance,
         })

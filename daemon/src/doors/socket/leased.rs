@@ -130,6 +130,11 @@ impl Inner {
             let left = socket.clock.now().until(begun.plus(query.wait));
             match obtain(&*socket.roles, &*socket.clock, role, left).await {
                 Ok((role, served)) => {
+                    // The doors may have been locked meanwhile.
+                    if let Err(denial) = socket.access.after_waiting(socket.asked(&visitor, &role))
+                    {
+                        return problem::answer(denial.problem());
+                    }
                     socket.give(&visitor, role.as_ref(), &served, socket.clock.now())
                 }
                 Err(none) => problem::answer(none.problem()),
@@ -182,6 +187,8 @@ impl Inner {
                 .collect(),
             doors: doors.map_or_else(Vec::new, |doors| doors.status_of(self.lease.id())),
             leases: vec![self.lease.status()],
+            challenges: Vec::new(),
+            lock: self.access.lock().status(),
             ledger: LedgerStatus {
                 file: String::new(),
                 error: None,

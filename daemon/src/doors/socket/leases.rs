@@ -1,10 +1,12 @@
 //! `POST /v1/leases` and `DELETE /v1/leases/{id}`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
-use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
+use rolecall::api::{Code, Door, LeaseGrant, LeaseRequest, Problem};
 
+use super::super::access::{Asked, Denial};
 use super::super::answer::{Answering, Response, empty};
 use super::super::leased::{NotMade, WantedDoors};
 use super::super::needs::obtain;
@@ -33,18 +35,32 @@ pub(super) fn create(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) ->
     }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
+        let can_prompt = request.can_prompt;
         match grant(&tools, &visitor, request).await {
             Ok(grant) => json(StatusCode::CREATED, &grant),
-            Err(problem) => problem::answer(&problem),
+            Err(NotGranted::Denied(denial)) => problem::denied(&denial, can_prompt),
+            Err(NotGranted::Failed(problem)) => problem::answer(&problem),
         }
     })
 }
 
+/// Why there is no lease.
+enum NotGranted {
+    Denied(Denial),
+    Failed(Problem),
+}
+
+impl From<Problem> for NotGranted {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 async fn grant(
     tools: &Tools,
-    visitor: &Visitor,
+    visitor: &Arc<Visitor>,
     request: LeaseRequest,
-) -> Result<LeaseGrant, Problem> {
+) -> Result<LeaseGrant, NotGranted> {
     let doors = own_doors(&request)?;
     let container = tools.container.filter(|_| !doors.imds);
     let leased = tools
@@ -56,20 +72,52 @@ async fn grant(
             code: Code::Internal,
             message: "the container door is not listening".to_owned(),
             hint: Some("`rolecall status` shows why".to_owned()),
-        });
+        }
+        .into());
     };
-    let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
+    let asker = visitor.peer().and_then(|peer| peer.process.as_ref());
     let check = || {
         let (processes, boot_id) = (tools.leases.processes(), tools.leases.boot_id());
         scope::resolve(request.scope, asker, processes, boot_id).map_err(refused)
     };
     check()?;
     let mut role = find(tools, &request.role).await?;
+    let end = tools.clock.now().plus(wait(request.wait));
+    let patience = if request.can_prompt {
+        Duration::ZERO
+    } else {
+        wait(request.wait)
+    };
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    let door = if doors.imds {
+        Door::Imds
+    } else {
+        Door::Container
+    };
+    let consent = tools
+        .access
+        .decide_lease(asked, door, request.reason.clone(), patience)
+        .await
+        .map_err(NotGranted::Denied)?;
     if role.read(tools.clock.now()).is_none() {
-        (role, _) = obtain(&*tools.roles, &*tools.clock, role, wait(request.wait))
+        let left = tools.clock.now().until(end);
+        (role, _) = obtain(&*tools.roles, &*tools.clock, role, left)
             .await
             .map_err(|none| none.problem().clone())?;
     }
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    tools
+        .access
+        .after_waiting(asked)
+        .map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
         .control
@@ -82,12 +130,16 @@ async fn grant(
         role: role.name.clone(),
         scope,
         reason: request.reason,
+        through_lock: request.through_lock,
         files,
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
         doors: Doors::default(),
     };
     let (lease, token) = leased.create(wanted, doors).await.map_err(not_made)?;
+    if let Some(consent) = &consent {
+        tools.access.leased(consent, &lease);
+    }
     let files = tools.leases.files();
     let pointer = match (container, lease.doors().imds_port) {
         (Some(door), None) => Pointer::Container {

@@ -1,13 +1,16 @@
 //! The socket door: rolecall's own API, version 1 (`docs/api.yaml`).
 
+mod challenges;
 mod config;
 mod credentials;
 mod environment;
 pub mod leased;
 mod leases;
 mod ledger;
+mod lock;
 mod problem;
 mod route;
+mod sight;
 mod status;
 mod whoami;
 
@@ -34,6 +37,7 @@ use super::visitor::Visitor;
 use crate::clock::{SharedClock, Timestamp};
 use crate::lease::Leases;
 use route::{Route, route};
+use sight::Sight;
 
 /// What the socket works with.
 #[derive(Clone)]
@@ -126,18 +130,29 @@ impl Socket {
         {
             return allowing(problem::answer(&problem::wrong_method(methods)), methods).into();
         }
+        let sight = Sight::of(visitor, tools.uid);
+        if !sight.opens(&route) {
+            let problem = sight::not_in_charge();
+            let now = tools.clock.now();
+            (tools.records).refused(visitor, "in-charge", &problem.message, now);
+            return problem::answer(&problem).into();
+        }
         let query = match Query::parse(head.uri.query()) {
             Ok(query) => query,
             Err(problem) => return problem::answer(&problem).into(),
         };
         match route {
-            Route::Credentials(role) => credentials::answer(tools, visitor, &role, query),
-            Route::Status => json(StatusCode::OK, &status::status(tools)).into(),
-            Route::Roles => json(StatusCode::OK, &status::roles(tools)).into(),
+            Route::Credentials(role) => credentials::answer(tools, visitor, sight, &role, query),
+            Route::Status => json(StatusCode::OK, &status::status(tools, &sight)).into(),
+            Route::Roles => json(StatusCode::OK, &status::roles(tools, &sight)).into(),
             Route::Metrics => status::metrics(tools).into(),
-            Route::Whoami(role) => whoami::answer(tools, visitor, &role, query),
+            Route::Whoami(role) => whoami::answer(tools, visitor, sight, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
+            Route::Challenges => json(StatusCode::OK, &tools.access.challenges().list()).into(),
+            Route::Challenge(id) => challenges::answer(tools, visitor, id.into_owned(), body),
+            Route::Lock => lock::lock(tools, visitor, body),
+            Route::Unlock => lock::unlock(tools, visitor),
             Route::Leases if head.method == http::Method::GET => {
                 json(StatusCode::OK, &tools.leases.list()).into()
             }
@@ -156,9 +171,19 @@ struct Query {
     wait: Duration,
     count: Option<usize>,
     after: Option<u64>,
+    can_prompt: bool,
 }
 
 impl Query {
+    /// How long a person's answer is waited for: not at all by who can put the question to one.
+    fn patience(self) -> Duration {
+        if self.can_prompt {
+            Duration::ZERO
+        } else {
+            self.wait
+        }
+    }
+
     fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut parsed = Self::default();
         for pair in query.unwrap_or_default().split('&') {
@@ -167,9 +192,12 @@ impl Query {
                 "wait" => parsed.wait = wait(number(name, value)?),
                 "count" => parsed.count = Some(number(name, value)?),
                 "after" => parsed.after = Some(number(name, value)?),
-                // No challenges yet: nobody is ever prompted.
-                "can_prompt" if !matches!(value, "0" | "1" | "false" | "true") => {
-                    return Err(problem::bad_parameter(name, "expected true or false"));
+                "can_prompt" => {
+                    parsed.can_prompt = match value {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        _ => return Err(problem::bad_parameter(name, "expected true or false")),
+                    };
                 }
                 _ => {}
             }
@@ -193,6 +221,31 @@ fn wait(seconds: u64) -> Duration {
 fn named(tools: &Tools, name: &str) -> Option<Arc<dyn RoleInForce>> {
     let by_slug = || tools.roles.role_by_slug(name);
     tools.roles.role(name).or_else(by_slug)
+}
+
+/// [`find`], for this visitor: of roles that are somebody else's they learn nothing.
+async fn find_for(
+    tools: &Tools,
+    visitor: &Visitor,
+    sight: &Sight,
+    name: &str,
+) -> Result<Arc<dyn RoleInForce>, Problem> {
+    let role = match find(tools, name).await {
+        Ok(role) => role,
+        Err(problem) if *sight == Sight::All => return Err(problem),
+        Err(_) => {
+            let roles = tools.roles.roles();
+            let theirs = roles.iter().filter(|role| sight.shows(role.role()));
+            let names = theirs.map(|role| role.role().name.as_str());
+            return Err(problem::unknown_role(name, names));
+        }
+    };
+    if sight.shows(role.role()) {
+        return Ok(role);
+    }
+    let problem = sight::not_theirs(name);
+    (tools.records).refused(visitor, "allow", &problem.message, tools.clock.now());
+    Err(problem)
 }
 
 /// The role of that name or slug, reading changed configuration files if it is not known (DESIGN rule 12).

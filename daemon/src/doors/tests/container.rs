@@ -34,6 +34,7 @@ fn wanted() -> Wanted {
             name: None,
         }),
         reason: None,
+        through_lock: false,
         files: ExecFiles {
             config: String::new().into(),
             credentials: String::new().into(),

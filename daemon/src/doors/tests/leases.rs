@@ -27,6 +27,7 @@ fn wanted(pid: u32) -> Wanted {
             name: Some("terraform".to_owned()),
         }),
         reason: Some("plan".to_owned()),
+        through_lock: false,
         files: ExecFiles {
             config: "[default]\nregion = eu-central-1\n".to_owned().into(),
             credentials: "[other]\n".to_owned().into(),
@@ -69,6 +70,7 @@ fn ended(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// Client contract 78.
 #[tokio::test]
 async fn a_lease_opens_its_role_until_it_ends_and_leaves_nothing() {
     let world = World::new();

@@ -1,5 +1,6 @@
 //! The doors against fakes.
 
+mod access;
 mod bind;
 mod container;
 mod guard;
