@@ -31,6 +31,7 @@ fn wanted(pid: u32) -> Wanted {
             name: None,
         }),
         reason: None,
+        through_lock: false,
         files: ExecFiles {
             config: String::new().into(),
             credentials: String::new().into(),
