@@ -3,7 +3,7 @@
 use rolecall_tests::harness::profiles;
 use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, settle};
 
-use crate::{once, serving};
+use crate::{once, serving, turn};
 
 /// What the role's profile says.
 const REGION: &str = "eu-west-1";
@@ -14,6 +14,7 @@ const REGION: &str = "eu-west-1";
 /// Client contract 73, 76, 77.
 #[test]
 fn every_sdk_finds_the_role_every_way() {
+    let _turn = turn();
     let (world, port) = serving();
     let rows = cells(|_| true).into_iter().map(|cell| (cell, ())).collect();
     let came = for_each(rows, |(sdk, way), ()| {
@@ -37,6 +38,7 @@ fn every_sdk_finds_the_role_every_way() {
 /// Client contract 36, 38.
 #[test]
 fn who_asks_imds_for_its_region_gets_the_role_s() {
+    let _turn = turn();
     let (world, port) = serving();
     let rows = cells(|(sdk, way)| way == Way::Imds && sdk.asks_imds_for_its_region());
     let came = for_each(

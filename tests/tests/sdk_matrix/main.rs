@@ -6,9 +6,18 @@ mod outage;
 mod restart;
 mod unknown;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rolecall_tests::fake_aws::{Effect, Fault};
 use rolecall_tests::harness::{World, free_port};
 use rolecall_tests::sdk::{Reply, Sdk, Way};
+
+/// Eight SDKs at once keep any machine busy; more would only have each other miss the second or half that SDKs
+/// give a door.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A world with `dev` behind rolecall: its process line, and an IMDS listener on the port.
 fn serving() -> (World, u16) {

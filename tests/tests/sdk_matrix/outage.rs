@@ -1,10 +1,13 @@
 //! AWS gives no sessions.
 
-use rolecall_tests::fake_aws::Fault;
-use rolecall_tests::harness::{World, profiles};
-use rolecall_tests::sdk::{Caller, Outcome, Situation, cells, for_each, settle};
+use std::time::Duration;
 
-use crate::{asked, once, refuses, serving};
+use rolecall_tests::fake_aws::Fault;
+use rolecall_tests::harness::{World, profiles, until};
+use rolecall_tests::sdk::{Caller, Outcome, Situation, cells, for_each, settle};
+use serde_json::Value;
+
+use crate::{asked, once, refuses, serving, turn};
 
 /// Every AssumeRole fails from now on; who has credentials can use them.
 fn fail(world: &World) {
@@ -16,6 +19,7 @@ fn fail(world: &World) {
 
 #[test]
 fn a_session_that_is_held_is_served() {
+    let _turn = turn();
     let (world, port) = serving();
     world.rolecall(&["process", "dev"]).ok();
     fail(&world);
@@ -33,6 +37,7 @@ fn a_session_that_is_held_is_served() {
 /// Client contract 42, 81, 90.
 #[test]
 fn without_a_session_every_sdk_says_so() {
+    let _turn = turn();
     let (mut world, port) = serving();
     let waiting: Vec<_> = cells(|_| true)
         .into_iter()
@@ -43,10 +48,11 @@ fn without_a_session_every_sdk_says_so() {
         .collect();
     let leases = waiting.iter().filter(|((_, way), _)| way.is_container());
     let leases = leases.count();
-    rolecall_tests::harness::eventually("every lease", || {
-        let held: Vec<serde_json::Value> = world.get("/v1/leases").json();
+    let every = until(Duration::from_mins(2), || {
+        let held: Vec<Value> = world.get("/v1/leases").json();
         (held.len() == leases).then_some(())
     });
+    assert!(every.is_some(), "not every lease\n{}", world.log());
     fail(&world);
     world.kill();
     world.start();

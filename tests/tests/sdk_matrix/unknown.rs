@@ -3,13 +3,14 @@
 use rolecall_tests::harness::{free_port, profiles};
 use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, settle};
 
-use crate::{asked, once, refuses, serving};
+use crate::{asked, once, refuses, serving, turn};
 
 const NOBODY: &str = "nobody";
 
 /// Client contract 81, 90.
 #[test]
 fn every_sdk_says_that_it_has_no_credentials() {
+    let _turn = turn();
     let (world, _) = serving();
     let line = format!("{} process {NOBODY}", world.path("bin/rolecall").display());
     let config = world.read("home/.aws/config");
@@ -38,6 +39,7 @@ fn every_sdk_says_that_it_has_no_credentials() {
 /// That the errors above are about the role: with the same settings, one that there is is found.
 #[test]
 fn the_same_settings_find_a_role_that_there_is() {
+    let _turn = turn();
     let (world, _) = serving();
     for (sdk, way) in cells(|(_, way)| way == Way::TokenBoth) {
         let reply = Reply::of(&mut way.astray(&world, sdk, "dev", "dev"));
