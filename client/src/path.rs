@@ -21,6 +21,10 @@ pub const SOCKET_VARIABLE: &str = "ROLECALL_SOCKET";
 /// The socket of the system service (DESIGN, "What scripts may rely on").
 pub const SYSTEM_SOCKET: &str = "/run/rolecall/rolecall.sock";
 
+/// The variable that names the uid that must hold the socket, where it is not the caller's own number: in a
+/// container whose user namespace shows the daemon's user as another.
+pub const SERVER_UID_VARIABLE: &str = "ROLECALL_SERVER_UID";
+
 /// The variable that names the state directory.
 pub const STATE_VARIABLE: &str = "ROLECALL_STATE_DIR";
 

@@ -155,7 +155,7 @@ pub struct ConsumerStatus {
 }
 
 /// A way in.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Ord, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// The container credentials endpoint.
@@ -173,9 +173,12 @@ pub struct DoorStatus {
     pub door: Door,
     /// Path or `address:port`.
     pub address: String,
-    /// The one role of an IMDS listener.
+    /// The one role of an IMDS listener, or of a lease's own door.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The lease whose own door this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
     /// Why it is not listening, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -7,10 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, MAX_WAIT_SECONDS};
+use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, LeaseSocket, MAX_WAIT_SECONDS};
 use rolecall::connection::Target;
 
-use super::arguments::Exec;
+use super::arguments::{Exec, OwnSocket};
 use super::daemon::{Daemon, read, succeeded};
 use super::failure::Failure;
 use super::person;
@@ -28,11 +28,47 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
     let scope = LeaseScope::Process {
         pid: std::process::id(),
     };
-    let failure = match lease(daemon, &arguments.role, scope, arguments.through_lock) {
+    let granted = own_socket(&arguments.own_socket).and_then(|socket| {
+        let way = Way {
+            imds: arguments.imds,
+            socket,
+            through_lock: arguments.through_lock,
+        };
+        lease(daemon, &arguments.role, scope, way)
+    });
+    let failure = match granted {
         Ok(grant) => become_command(&arguments.command, &grant),
         Err(failure) => failure.exit(OWN_FAILURE),
     };
     failure.report()
+}
+
+/// How a lease's command comes by its credentials.
+#[derive(Default)]
+pub(super) struct Way {
+    /// From an IMDS listener of its own, not from the container door.
+    pub(super) imds: bool,
+    /// From a Unix socket, too.
+    pub(super) socket: Option<LeaseSocket>,
+    /// While the doors are locked, too.
+    pub(super) through_lock: bool,
+}
+
+/// The socket as the daemon wants it: absolute, for it has another working directory.
+pub(super) fn own_socket(arguments: &OwnSocket) -> Result<Option<LeaseSocket>, Failure> {
+    let Some(path) = &arguments.socket else {
+        return Ok(None);
+    };
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::caused("cannot tell the socket's path", &error))?;
+    let path = absolute.into_os_string().into_string().map_err(|path| {
+        Failure::new(format!("the path {} is not UTF-8", path.display()))
+            .hint("choose another path for the socket")
+    })?;
+    Ok(Some(LeaseSocket {
+        path,
+        peer_uid: arguments.peer_uid,
+    }))
 }
 
 /// A lease of `role` for `scope`; waits for the role's first session, and for a person if one is asked.
@@ -40,7 +76,7 @@ pub(super) fn lease(
     daemon: &Daemon,
     role: &str,
     scope: LeaseScope,
-    through_lock: bool,
+    way: Way,
 ) -> Result<LeaseGrant, Failure> {
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
@@ -53,7 +89,9 @@ pub(super) fn lease(
         wait: MAX_WAIT_SECONDS,
         can_prompt: true,
         region,
-        through_lock,
+        through_lock: way.through_lock,
+        imds: way.imds,
+        socket: way.socket,
     };
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
     let target = || Target::new("/v1/leases");

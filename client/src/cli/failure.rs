@@ -118,7 +118,11 @@ impl From<connection::Error> for Failure {
             connection::Error::Unreachable { path, .. } => (UNREACHABLE, Some(start_hint(path))),
             connection::Error::Foreign { .. } => (
                 UNREACHABLE,
-                Some("stop whatever holds the socket, then start rolecalld as yourself".to_owned()),
+                Some(format!(
+                    "stop whatever holds the socket, then start rolecalld as yourself; in a container, {} names \
+                     the uid that rolecalld has there",
+                    rolecall::path::SERVER_UID_VARIABLE
+                )),
             ),
             connection::Error::Timeout(_) | connection::Error::Closed => (
                 UNREACHABLE,

@@ -97,6 +97,7 @@ pub(crate) fn healthy() -> Status {
             door: Door::Socket,
             address: "/run/user/1000/rolecall/rolecall.sock".to_owned(),
             role: None,
+            lease: None,
             error: None,
         }],
         leases: vec![LeaseStatus {
@@ -162,6 +163,7 @@ pub(crate) fn status() -> Status {
         door: Door::Imds,
         address: "127.0.0.1:1690".to_owned(),
         role: Some("dev".to_owned()),
+        lease: None,
         error: Some("address already in use".to_owned()),
     });
     status.config.current = false;

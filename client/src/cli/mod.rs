@@ -28,8 +28,6 @@ mod whoami;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use arguments::{Arguments, Command, Config, Ledger};
 use daemon::Daemon;
 
@@ -41,7 +39,7 @@ pub(crate) fn main() -> ExitCode {
     if let Some((socket, process)) = arguments::quick::process(&arguments) {
         return process::run(socket, &process);
     }
-    let Arguments { socket, command } = Arguments::parse_from(arguments);
+    let Arguments { socket, command } = Arguments::read(&arguments);
     if let Command::Process(process) = command {
         return process::run(socket, &process);
     }

@@ -5,11 +5,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::{Deadline, Error};
+use crate::path::SERVER_UID_VARIABLE;
 
-/// Connects to the socket at `path`, which must be held by a process of the calling user, or be the system
-/// service's: a squatter in its place could hand out an attacker's credentials.
+/// Connects to the socket at `path`, which must be held by a process of the calling user (or of `ROLECALL_SERVER_UID`), or be the
+/// system service's: a squatter in its place could hand out an attacker's credentials.
 pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Error> {
-    let own = rustix::process::getuid().as_raw();
+    let own = expected_owner()?;
     let stream = open(path, deadline).map_err(|source| Error::Unreachable {
         path: path.to_owned(),
         source,
@@ -23,6 +24,23 @@ pub(super) fn connect(path: &Path, deadline: &Deadline) -> Result<UnixStream, Er
             found,
             own,
         })
+    }
+}
+
+/// The calling user, or whom `ROLECALL_SERVER_UID` names: in a user namespace the daemon's user outside has
+/// another number.
+fn expected_owner() -> Result<u32, Error> {
+    match std::env::var_os(SERVER_UID_VARIABLE).filter(|value| !value.is_empty()) {
+        None => Ok(rustix::process::getuid().as_raw()),
+        Some(value) => value
+            .to_str()
+            .and_then(|it| it.parse().ok())
+            .ok_or_else(|| {
+                Error::Io(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("{SERVER_UID_VARIABLE} is not the number of a user"),
+                ))
+            }),
     }
 }
 
@@ -53,13 +71,18 @@ fn open(path: &Path, _deadline: &Deadline) -> io::Result<UnixStream> {
 /// The uid that listens, as it was when it began to listen (SO_PEERCRED).
 #[cfg(target_os = "linux")]
 fn owner(_path: &Path, stream: &UnixStream) -> io::Result<u32> {
-    let credentials = rustix::net::sockopt::socket_peercred(stream)?;
-    Ok(credentials.uid.as_raw())
+    // Not rustix's: where the daemon is outside of our process namespace its pid is 0, which that cannot hold.
+    let (uid, _) = unix_cred::get_peer_ids(stream)?;
+    Ok(uid)
 }
 
 /// Without SO_PEERCRED: the owner of the socket's file, which lies in the per-user temporary directory.
 #[cfg(not(target_os = "linux"))]
 fn owner(path: &Path, _stream: &UnixStream) -> io::Result<u32> {
+    file_owner(path)
+}
+
+fn file_owner(path: &Path) -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
 
     Ok(std::fs::symlink_metadata(path)?.uid())

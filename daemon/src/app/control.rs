@@ -12,6 +12,7 @@ use super::listeners::Listeners;
 use super::notify;
 use crate::clock::BoxFuture;
 use crate::config::{self, ExecFiles};
+use crate::doors::leased::Leased;
 use crate::doors::needs::{Control, RoleInForce};
 use crate::issue::sts::Sts;
 use crate::keeper::{Freshen, Keepers};
@@ -28,6 +29,8 @@ pub struct Daemon {
     pub sts: Arc<Sts>,
     /// IMDS listeners; None for `--once`.
     pub listeners: Option<Arc<Listeners>>,
+    /// The doors of leases; None for `--once`.
+    pub leased: Option<Arc<Leased>>,
     /// The socket and the container door.
     pub doors: Vec<DoorStatus>,
 }
@@ -86,9 +89,10 @@ impl Control for Daemon {
 
     fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>> {
         let (sources, role) = (self.configuration.sources().clone(), role.to_owned());
+        let kept = self.configuration.kept();
         Box::pin(async move {
             // The files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
-            tokio::task::spawn_blocking(move || config::exec_files(&sources, &role))
+            tokio::task::spawn_blocking(move || config::exec_files(&sources, kept.as_ref(), &role))
                 .await
                 .expect("copying does not panic, and panics abort")
         })
@@ -141,6 +145,10 @@ impl Control for Daemon {
             .listeners
             .iter()
             .flat_map(|listeners| listeners.status());
-        self.doors.iter().cloned().chain(imds).collect()
+        let leased = self.leased.iter().flat_map(|leased| leased.status());
+        (self.doors.iter().cloned())
+            .chain(imds)
+            .chain(leased)
+            .collect()
     }
 }

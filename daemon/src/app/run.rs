@@ -26,6 +26,7 @@ use crate::config::{ImdsListener, Settings, Sources};
 use crate::doors::access::{self, Access, Lock};
 use crate::doors::bind::{self, Reach};
 use crate::doors::container::Container;
+use crate::doors::leased::{Leased, Parts as LeasedParts};
 use crate::doors::metrics::Metrics;
 use crate::doors::needs::{Control, Kernel, Roles};
 use crate::doors::records::Records;
@@ -224,6 +225,23 @@ async fn serve(
             );
             TokenKey::random(&*random)
         });
+    let leased = (!options.once).then(|| {
+        Leased::new(LeasedParts {
+            roles: Arc::clone(&roles),
+            leases: leases.clone(),
+            access: Arc::clone(&access),
+            records: Arc::clone(&records),
+            common: Arc::clone(&common),
+            key: key.clone(),
+            boot_id: boot_id.clone(),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+        })
+    });
+    // Before anything else may take their ports.
+    if let Some(leased) = &leased {
+        leased.restore();
+    }
     let listeners = (!options.once).then(|| {
         Listeners::new(Parts {
             keepers: keepers.clone(),
@@ -260,7 +278,7 @@ async fn serve(
     if let Some(listeners) = &listeners {
         let first = changes.borrow().clone();
         listeners.apply(&first).await;
-        tokio::spawn(follow(Arc::clone(listeners), changes));
+        tokio::spawn(follow(Arc::clone(listeners), leased.clone(), changes));
     }
 
     let (drain, draining) = watch::channel(false);
@@ -268,6 +286,7 @@ async fn serve(
         door: Door::Socket,
         address: paths.socket.display().to_string(),
         role: None,
+        lease: None,
         error: None,
     }];
     let mut servers = Vec::new();
@@ -277,6 +296,7 @@ async fn serve(
             door: Door::Container,
             address: String::new(),
             role: None,
+            lease: None,
             error: None,
         };
         match bind::container(&paths.state, &*random)
@@ -312,6 +332,7 @@ async fn serve(
         keepers: keepers.clone(),
         sts: Arc::clone(&sts),
         listeners: listeners.clone(),
+        leased: leased.clone(),
         doors,
     });
     let socket = Socket::new(SocketTools {
@@ -324,6 +345,7 @@ async fn serve(
         clock: Arc::clone(&clock),
         started,
         uid,
+        leased: leased.clone(),
         container: container_address,
         drain: draining.clone(),
     });
@@ -353,6 +375,9 @@ async fn serve(
     if let Some(listeners) = listeners {
         listeners.close().await;
     }
+    if let Some(leased) = leased {
+        leased.close().await;
+    }
     // No longer than a record may take: with a hung disk there is nobody left to tell.
     let _ = tokio::time::timeout(DRAIN, keepers.stopped()).await;
     ledger.note(Record {
@@ -365,9 +390,16 @@ async fn serve(
 }
 
 /// Opens and closes IMDS listeners as the configuration changes.
-async fn follow(listeners: Arc<Listeners>, mut changes: watch::Receiver<Vec<ImdsListener>>) {
+async fn follow(
+    listeners: Arc<Listeners>,
+    leased: Option<Arc<Leased>>,
+    mut changes: watch::Receiver<Vec<ImdsListener>>,
+) {
     while changes.changed().await.is_ok() {
         let wanted = changes.borrow_and_update().clone();
         listeners.apply(&wanted).await;
+        if let Some(leased) = &leased {
+            leased.restore();
+        }
     }
 }

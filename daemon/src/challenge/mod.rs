@@ -61,6 +61,8 @@ pub enum Standing {
     Open(Box<ChallengeStatus>),
     /// So many questions are open that no other is put.
     Full,
+    /// The question was dropped by [`Challenges::forget`] while this caller waited.
+    Dropped,
 }
 
 /// Why an answer is not taken.
@@ -93,6 +95,8 @@ struct Inner {
 struct State {
     queue: Queue,
     consents: Consents,
+    /// How often everything was forgotten.
+    forgotten: u64,
 }
 
 impl Challenges {
@@ -111,8 +115,12 @@ impl Challenges {
         let clock = &self.0.tools.clock;
         let end = clock.now().plus(limit);
         let mut changes = self.0.changed.subscribe();
+        let forgotten = self.state().forgotten;
         loop {
             changes.borrow_and_update();
+            if self.state().forgotten != forgotten {
+                return Standing::Dropped;
+            }
             let (standing, closes) = self.look(wish);
             let (Standing::Open(_), Some(closes)) = (&standing, closes) else {
                 return standing;
@@ -216,9 +224,14 @@ impl Challenges {
         Ok(closed)
     }
 
-    /// Forgets every consent and drops every question: those who wait ask again.
+    /// Forgets every consent and drops every question: those who wait are told so.
     pub fn forget(&self) {
-        *self.state() = State::default();
+        let mut state = self.state();
+        *state = State {
+            forgotten: state.forgotten + 1,
+            ..State::default()
+        };
+        drop(state);
         self.0.changed.send_replace(());
     }
 

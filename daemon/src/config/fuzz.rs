@@ -124,7 +124,7 @@ fn check(home: &Home) {
         .as_ref()
         .and_then(|config| config.roles.last());
     if let Some(role) = role
-        && let Ok(files) = exec_files(&home.sources, role.name.as_str())
+        && let Ok(files) = exec_files(&home.sources, None, role.name.as_str())
     {
         assert!(files.config.starts_with("[default]\n"));
     }

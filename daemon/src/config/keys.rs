@@ -144,6 +144,12 @@ pub(super) fn is_credential(key: &str) -> bool {
         "aws_account_id",
         "include_profile",
         "sso_registration_scopes",
+        // Where instance metadata is, and whether: a lease's own listener is elsewhere.
+        "disable_ec2_metadata",
+        "ec2_metadata_service_endpoint",
+        "ec2_metadata_service_endpoint_mode",
+        "ec2_metadata_v1_disabled",
+        "imds_use_ipv6",
     ];
     is_moved(key) || KEYS.contains(&key) || others.contains(&key)
 }

@@ -13,7 +13,7 @@ use super::resolve::Resolver;
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, Findings, Listener, expected};
 use super::tree::Value;
-use super::{Config, ImdsListener, Loaded, Sources, system};
+use super::{Config, ImdsListener, KeptFiles, Loaded, Sources, system};
 use crate::recipe::{Role, nearest};
 use crate::sys::host;
 
@@ -101,6 +101,7 @@ pub fn load(sources: &Sources) -> Loaded {
         .map(|fault| fault.problem(None))
         .collect();
     problems.extend(read.warnings.iter().cloned());
+    let kept = (read.faults.is_empty()).then(|| KeptFiles::of(&read));
     let config = if read.faults.is_empty() {
         let resolver = read.resolver(sources);
         let (mut roles, found) = resolver.roles();
@@ -125,6 +126,7 @@ pub fn load(sources: &Sources) -> Loaded {
     problems.sort_by_key(|problem| problem.severity == Severity::Warning);
     Loaded {
         config,
+        kept,
         problems,
         files: read.reader.files,
         stamps: read.reader.stamps,

@@ -101,7 +101,7 @@ use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 
-pub use self::exec::{ExecFiles, exec_files};
+pub use self::exec::{ExecFiles, KeptFiles, exec_files};
 pub use self::file::Stamps;
 pub use self::load::load;
 pub use self::setup::plan_setup;
@@ -190,6 +190,8 @@ pub struct Loaded {
     /// None if the files as they are cannot be put in force (syntax, an unknown key): the old
     /// configuration stays.
     pub config: Option<Config>,
+    /// What `exec` falls back on later; with `config`.
+    pub kept: Option<KeptFiles>,
     /// Everything found, errors first.
     pub problems: Vec<ConfigProblem>,
     /// Files that were read, in order of reading.

@@ -99,6 +99,18 @@ impl Shared {
         }
     }
 
+    /// Of two texts that were read before.
+    pub(super) fn of_texts(config: Zeroizing<String>, credentials: Zeroizing<String>) -> Self {
+        let config = SharedFile::new(PathBuf::new(), Some(config), Kind::Config);
+        let credentials = SharedFile::new(PathBuf::new(), Some(credentials), Kind::Credentials);
+        let sections = parse(&config, &credentials, &mut Vec::new()).unwrap_or_default();
+        Self {
+            config,
+            credentials,
+            sections,
+        }
+    }
+
     /// Every profile's name, sorted.
     pub(super) fn profiles(&self) -> BTreeSet<&str> {
         self.sections

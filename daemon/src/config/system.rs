@@ -115,13 +115,16 @@ fn mistake(rules: &Rules) -> Option<Mistake> {
     if rules.confirm != Confirm::Never {
         return Some(Mistake::NobodyToAsk);
     }
-    if rules.allow.is_empty() {
+    // The role's own `uid` and `unit` hold beside every entry.
+    let narrowed = rules.uid.is_some() || rules.unit.is_some();
+    if rules.allow.is_empty() && !narrowed {
         return Some(Mistake::ForAnybody);
     }
-    rules.allow.iter().find_map(mistake_of_entry)
+    let mut entries = rules.allow.iter();
+    entries.find_map(|entry| mistake_of_entry(entry, narrowed))
 }
 
-fn mistake_of_entry(entry: &Allow) -> Option<Mistake> {
+fn mistake_of_entry(entry: &Allow, narrowed: bool) -> Option<Mistake> {
     // By name, so that a new kind of rule is thought about here.
     let Allow {
         exe,
@@ -140,7 +143,7 @@ fn mistake_of_entry(entry: &Allow) -> Option<Mistake> {
     if let Some((key, _)) = unknowable.iter().find(|(_, asked)| *asked) {
         return Some(Mistake::Unknowable(key));
     }
-    (uid.is_none() && unit.is_none()).then_some(Mistake::ForAnybody)
+    (uid.is_none() && unit.is_none() && !narrowed).then_some(Mistake::ForAnybody)
 }
 
 #[cfg(test)]
@@ -170,12 +173,30 @@ mod tests {
             allow: allow.to_vec(),
             ..Rules::default()
         };
+        let tty = Allow {
+            tty: Some(true),
+            ..entry()
+        };
         let consent = Rules {
             confirm: Confirm::FirstUse,
             ..rules(std::slice::from_ref(&uid))
         };
         for (rules, expected) in [
             (rules(&[]), Some(Mistake::ForAnybody)),
+            (
+                Rules {
+                    uid: Some(1001),
+                    ..rules(&[])
+                },
+                None,
+            ),
+            (
+                Rules {
+                    unit: Some("deploy.service".into()),
+                    ..rules(std::slice::from_ref(&tty))
+                },
+                Some(Mistake::Unknowable("tty")),
+            ),
             (rules(&[uid.clone()]), None),
             (rules(&[unit.clone(), uid.clone()]), None),
             (rules(&[uid.clone(), entry()]), Some(Mistake::ForAnybody)),

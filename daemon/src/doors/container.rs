@@ -35,6 +35,7 @@ pub struct Container {
     access: Arc<Access>,
     records: Arc<Records>,
     clock: SharedClock,
+    only: Option<String>,
 }
 
 impl Container {
@@ -52,7 +53,19 @@ impl Container {
             access,
             records,
             clock,
+            only: None,
         }
+    }
+
+    /// The same for one lease, by its id: no other lease's token opens anything, and no other role exists.
+    #[must_use]
+    pub fn only(mut self, lease: &str) -> Self {
+        self.only = Some(lease.to_owned());
+        self
+    }
+
+    fn takes(&self, lease: &Lease) -> bool {
+        self.only.as_deref().is_none_or(|only| only == lease.id())
     }
 
     /// Who may have what is asked for, and the role; or the answer that says no.
@@ -75,15 +88,16 @@ impl Container {
             .filter(|slug| !slug.is_empty() && !slug.contains('/'));
         match self.leases.verify(token, slug.unwrap_or_default()) {
             // By name: that is what was leased, should another role ever have the same slug.
-            Ok(lease) => match self.roles.role(lease.role()) {
+            Ok(lease) if self.takes(&lease) => match self.roles.role(lease.role()) {
                 Some(role) => Ok((role, lease)),
                 None => Err(&NO_ROLE),
             },
-            Err(Denied::Unknown) => {
+            Ok(_) | Err(Denied::Unknown) => {
                 self.records
                     .refused(visitor, "lease", "the token is no lease's", now);
                 Err(&NO_LEASE)
             }
+            Err(Denied::OtherRole) if self.only.is_some() => Err(&NO_ROLE),
             // The token is good for something: whether the role exists may be told.
             Err(Denied::OtherRole) => match slug.and_then(|slug| self.roles.role_by_slug(slug)) {
                 Some(_) => {
@@ -146,6 +160,14 @@ impl Handler for Container {
             };
             match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: Some(&lease),
+                    };
+                    if let Err(denial) = access.after_waiting(asked) {
+                        return denied(&denial);
+                    }
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)

@@ -14,6 +14,7 @@ pub mod container;
 mod drive;
 pub mod guard;
 pub mod imds;
+pub mod leased;
 pub mod metrics;
 pub mod needs;
 pub mod patience;

@@ -218,7 +218,7 @@ impl Records {
 }
 
 /// Finds the process of a TCP connection, once for each connection.
-async fn find(whois: &Arc<dyn WhoIs>, visitor: &Visitor) {
+pub(super) async fn find(whois: &Arc<dyn WhoIs>, visitor: &Visitor) {
     let (None, Some(owner)) = (visitor.consumer(), visitor.owner) else {
         return;
     };

@@ -27,7 +27,7 @@ use crate::clock::SharedClock;
 /// Most connections of the Unix socket.
 pub const MOST_SOCKET_CONNECTIONS: usize = 16_384;
 
-/// Most connections of one TCP listener.
+/// Most connections of one TCP listener, or of a lease's socket.
 pub const MOST_TCP_CONNECTIONS: usize = 1_024;
 
 /// A way in, as the server sees it.
@@ -64,6 +64,8 @@ pub struct Common {
 pub enum Listener {
     /// The Unix socket.
     Unix(UnixListener),
+    /// A lease's Unix socket.
+    LeaseUnix(UnixListener),
     /// A TCP listener.
     Tcp(TcpListener),
 }
@@ -88,6 +90,7 @@ impl Server {
     ) -> io::Result<Self> {
         let (site, most) = match &listener {
             Listener::Unix(_) => (Site::Socket, MOST_SOCKET_CONNECTIONS),
+            Listener::LeaseUnix(_) => (Site::LeaseSocket, MOST_TCP_CONNECTIONS),
             Listener::Tcp(listener) => {
                 let address = listener.local_addr()?;
                 (
@@ -141,11 +144,13 @@ impl Server {
         let mut quiet_until = Duration::ZERO;
         loop {
             let accepted = match &self.listener {
-                Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                    self.welcome(stream, drain, |common, admittance, stream| {
-                        Visitor::of_unix(common.whois.of_unix(stream), admittance)
-                    });
-                }),
+                Listener::Unix(listener) | Listener::LeaseUnix(listener) => {
+                    listener.accept().await.map(|(stream, _)| {
+                        self.welcome(stream, drain, |common, admittance, stream| {
+                            Visitor::of_unix(common.whois.of_unix(stream), admittance)
+                        });
+                    })
+                }
                 Listener::Tcp(listener) => listener.accept().await.map(|(stream, remote)| {
                     let door = self.handler.door();
                     self.welcome(stream, drain, |common, admittance, stream| {

@@ -32,6 +32,7 @@ pub struct Visitor {
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
     number: u64,
+    inside: OnceLock<bool>,
 }
 
 /// Numbers connections.
@@ -81,6 +82,7 @@ impl Visitor {
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            inside: OnceLock::new(),
         }
     }
 
@@ -103,6 +105,7 @@ impl Visitor {
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            inside: OnceLock::new(),
         }
     }
 
@@ -176,6 +179,16 @@ impl Visitor {
     /// Says who the consumer is, once; the first word stays.
     pub fn identify(&self, consumer: Consumer) -> &Consumer {
         self.consumer.get_or_init(|| consumer)
+    }
+
+    /// Whether it is inside of the scope of the lease whose own door this is, once that is known.
+    pub(super) fn inside(&self) -> Option<bool> {
+        self.inside.get().copied()
+    }
+
+    /// Says so, once; the first word stays.
+    pub(super) fn set_inside(&self, inside: bool) -> bool {
+        *self.inside.get_or_init(|| inside)
     }
 
     /// Remembers that `served` was given at `now`: whether it is another session than the last one on

@@ -4,6 +4,8 @@
 //! how much of a guess was right. Leases outlive a restart of the daemon, as the commands that hold
 //! their tokens do; a lease ends with its scope, or when it is ended by hand.
 
+pub mod binding;
+pub mod doors;
 pub mod files;
 pub mod private;
 pub mod scope;
@@ -15,7 +17,7 @@ mod watch;
 use std::any::Any;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use rolecall::api::LeaseStatus;
@@ -27,6 +29,7 @@ use crate::ledger::{Event, Record};
 use crate::peer::{Consumer, Peer};
 use crate::recipe::RoleName;
 use crate::secrets::SharedRandom;
+use doors::{Doors, Held};
 use files::Files;
 use scope::{Processes, Scope};
 use store::Store;
@@ -90,6 +93,8 @@ pub struct Wanted {
     pub peer: Option<Peer>,
     /// Who it is for.
     pub consumer: Option<Consumer>,
+    /// The doors of its own.
+    pub doors: Doors,
 }
 
 /// All live leases. Cheap to clone.
@@ -105,6 +110,8 @@ struct Inner {
     /// Held while the table is replaced and while it is written, so that the file is never older than
     /// the last change that was answered.
     changing: tokio::sync::Mutex<()>,
+    /// Sockets of leases that ended while no daemon ran.
+    leftovers: Mutex<Vec<PathBuf>>,
 }
 
 impl Leases {
@@ -130,6 +137,7 @@ impl Leases {
             store,
             table: ArcSwap::from_pointee(table),
             changing: tokio::sync::Mutex::default(),
+            leftovers: Mutex::new(sockets_of(&ended)),
         }));
         if !ended.is_empty() {
             leases.save().await?;
@@ -176,6 +184,8 @@ impl Leases {
             through_lock: wanted.through_lock,
             token: hash(token.as_bytes()),
             pin: Mutex::new(Some((tools.pin)(wanted.role.as_str()))),
+            doors: wanted.doors,
+            held: Held::default(),
         });
         let (files, id) = (self.0.files.clone(), lease.id.clone());
         let (contents, copy) = (wanted.files, token.clone());
@@ -221,6 +231,7 @@ impl Leases {
             lease
         };
         lease.pin(None);
+        lease.let_go();
         self.record_end(&lease, why);
         let (files, ended) = (self.0.files.clone(), lease.id.clone());
         off_the_runtime(move || files.remove(&ended)).await?;
@@ -232,6 +243,17 @@ impl Leases {
     pub fn list(&self) -> Vec<LeaseStatus> {
         let table = self.0.table.load();
         table.by_id.values().map(|lease| lease.status()).collect()
+    }
+
+    /// All live leases themselves.
+    pub fn live(&self) -> Vec<Arc<Lease>> {
+        self.0.table.load().by_id.values().cloned().collect()
+    }
+
+    /// Where sockets of leases may lie that ended while no daemon ran. Once.
+    pub fn take_leftovers(&self) -> Vec<PathBuf> {
+        let mut leftovers = (self.0.leftovers.lock()).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut leftovers)
     }
 
     /// The paths of a lease's files.
@@ -279,6 +301,13 @@ impl Leases {
             ..Record::default()
         });
     }
+}
+
+fn sockets_of(leases: &[Lease]) -> Vec<PathBuf> {
+    let sockets = leases
+        .iter()
+        .filter_map(|lease| lease.doors.socket.as_ref());
+    sockets.map(|socket| socket.path.clone()).collect()
 }
 
 /// Runs to the end, whatever becomes of whoever waits: a request's future is dropped when its

@@ -97,6 +97,19 @@ pub fn public_directory(path: &Path) -> io::Result<()> {
     )
 }
 
+/// The same for a directory of which others need to know a name inside: what another uid must reach.
+pub fn directory_to_pass(path: &Path) -> io::Result<()> {
+    if make(path)? {
+        // The umask has taken these away.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o711))?;
+    }
+    check(
+        path,
+        0o022,
+        "can be changed by other users; run chmod 0711 on it",
+    )
+}
+
 /// Makes the directory and its parents; whether it was missing.
 fn make(path: &Path) -> io::Result<bool> {
     if let Some(parent) = path

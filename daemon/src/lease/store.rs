@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use super::doors::{Doors, Held};
 use super::scope::Scope;
 use super::token::TokenHash;
 use super::{Lease, hex, private};
@@ -33,6 +34,8 @@ struct Stored {
     reason: Option<String>,
     #[serde(default)]
     through_lock: bool,
+    #[serde(default, skip_serializing_if = "Doors::is_none")]
+    doors: Doors,
 }
 
 /// The file.
@@ -87,6 +90,7 @@ impl Stored {
             created_ms: lease.created.as_millis(),
             reason: lease.reason.clone(),
             through_lock: lease.through_lock,
+            doors: lease.doors.clone(),
         }
     }
 
@@ -105,6 +109,8 @@ impl Stored {
             through_lock: self.through_lock,
             token: from_hex(&self.token_sha256)?,
             pin: Mutex::default(),
+            doors: self.doors,
+            held: Held::default(),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rolecall::api::LeaseStatus;
 
 use super::Pin;
+use super::doors::{Doors, Held};
 use super::scope::Scope;
 use super::token::TokenHash;
 use crate::clock::Timestamp;
@@ -22,6 +23,8 @@ pub struct Lease {
     pub(super) through_lock: bool,
     pub(super) token: TokenHash,
     pub(super) pin: Mutex<Option<Pin>>,
+    pub(super) doors: Doors,
+    pub(super) held: Held,
 }
 
 impl Lease {
@@ -33,6 +36,11 @@ impl Lease {
     /// Its role's name.
     pub fn role(&self) -> &str {
         &self.role
+    }
+
+    /// Its role's short name.
+    pub fn slug(&self) -> &str {
+        &self.slug
     }
 
     /// Who it is bound to.
@@ -54,7 +62,8 @@ impl Lease {
         *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = pin;
     }
 
-    pub(super) fn status(&self) -> LeaseStatus {
+    /// For `status`, without its token.
+    pub fn status(&self) -> LeaseStatus {
         LeaseStatus {
             id: self.id.clone(),
             role: self.role.clone(),

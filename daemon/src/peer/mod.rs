@@ -34,6 +34,8 @@ mod proc;
 #[path = "no_proc.rs"]
 mod proc;
 mod process;
+#[cfg(all(test, target_os = "linux"))]
+mod races;
 pub mod rules;
 #[cfg(target_os = "linux")]
 mod script;

@@ -7,6 +7,8 @@
     reason = "the one module that may; each block says why it is sound"
 )]
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod fork;
 pub mod hardening;
 pub mod host;
 pub mod locked;

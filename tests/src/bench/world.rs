@@ -198,6 +198,8 @@ impl World {
             wait: 20,
             can_prompt: false,
             region: None,
+            imds: false,
+            socket: None,
         };
         let json = [("Content-Type", "application/json")];
         let body = serde_json::to_string(&lease)?;

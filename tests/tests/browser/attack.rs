@@ -36,9 +36,11 @@ pub(crate) struct Attack {
 impl Attack {
     /// A daemon with a session, and the attacker's servers; None where there is no browser, or no root in a
     /// namespace of its own. Attacks of different `number` can be made at once.
+    #[expect(clippy::print_stderr, reason = "the tests' own output")]
     pub(crate) fn prepare(number: u8) -> Option<Self> {
         let program = browser_is_there()?;
         if !hold_address(&PUBLIC.to_string()) {
+            eprintln!("skipped: needs root in a network namespace of its own (tests/isolated)");
             return None;
         }
         let mut world = World::new();

@@ -86,8 +86,15 @@ pub(crate) fn set_up(world: &World) {
 
 /// `command` behind `rolecall exec ROLE --`, in its own environment.
 pub(crate) fn exec(world: &World, role: &str, command: &Command) -> Command {
+    exec_with(world, &[], role, command)
+}
+
+/// The same with more options.
+pub(crate) fn exec_with(world: &World, options: &[&str], role: &str, command: &Command) -> Command {
     let mut exec = world.command("rolecall");
-    exec.args(["exec", role, "--"])
+    exec.arg("exec")
+        .args(options)
+        .args([role, "--"])
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -210,7 +210,6 @@ fn five_thousand_slow_connections_leave_others_served() {
 ///
 /// Client contract 66.
 #[test]
-#[expect(clippy::print_stderr, reason = "the tests' own output")]
 fn a_door_has_so_many_connections_and_the_longest_silent_makes_room() {
     let (_turn, most) = many_connections();
     let doors = Doors::open();

@@ -5,6 +5,7 @@
 //! the code.
 
 mod container;
+mod heads;
 mod hosts;
 mod limits;
 mod reads;
@@ -12,4 +13,5 @@ mod requests;
 mod rig;
 mod sessions;
 mod token;
+mod users;
 mod wire;

@@ -328,7 +328,7 @@ fn nobody_needs_to_say_who_asks_or_what_is_accepted() {
     for door in Door::BOTH {
         for lines in [
             "",
-            "User-Agent: Mozilla-compatible/aws-sdk\r\n",
+            "User-Agent: Botocore/1.43.11 md/awscrt#0.38.1 ua/2.1 os/linux#6.1 lang/python#3.13\r\n",
             "Accept: */*\r\n",
             "Accept: text/html\r\n",
             "Accept: application/xml;q=1, */*;q=0\r\n",

@@ -162,6 +162,11 @@ fn sample(key: &str) -> &'static str {
         "ignore_configured_endpoint_urls" => "ignore_configured_endpoint_urls = true",
         "output" => "output = \"json\"",
         "keep_fresh" => "keep_fresh = true",
+        "allow" => "allow = [{ exe = \"/usr/bin/terraform\", tty = true }]",
+        "uid" => "uid = 1000",
+        "unit" => "unit = \"deploy.service\"",
+        "doors" => "doors = [\"socket\"]",
+        "confirm" => "confirm = \"first-use\"",
         _ => panic!("{PAGE} has a key that no test knows: {key}"),
     }
 }

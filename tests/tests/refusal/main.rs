@@ -1,5 +1,7 @@
 //! Who gets nothing, what is not done, and how the daemon behaves as a process.
 
+mod canary;
+mod cores;
 mod debuggers;
 mod memory;
 mod obstacles;

@@ -1,13 +1,10 @@
 //! AWS gives no sessions.
 
-use std::time::Duration;
-
 use rolecall_tests::fake_aws::Fault;
-use rolecall_tests::harness::{World, profiles, until};
-use rolecall_tests::sdk::{Caller, Outcome, Situation, cells, for_each, settle};
-use serde_json::Value;
+use rolecall_tests::harness::{World, profiles};
+use rolecall_tests::sdk::{Outcome, Situation, cells, for_each, settle};
 
-use crate::{asked, once, refuses, serving, turn};
+use crate::{asked, once, refuses, serving, turn, waiting};
 
 /// Every AssumeRole fails from now on; who has credentials can use them.
 fn fail(world: &World) {
@@ -32,27 +29,14 @@ fn a_session_that_is_held_is_served() {
 }
 
 /// Each gives up by itself with an error of its own, and signs nothing. Those behind `rolecall exec` have
-/// their lease from before: without a session there is none.
+/// their lease from before: without a session there would be none.
 ///
 /// Client contract 42, 81, 90.
 #[test]
 fn without_a_session_every_sdk_says_so() {
     let _turn = turn();
     let (mut world, port) = serving();
-    let waiting: Vec<_> = cells(|_| true)
-        .into_iter()
-        .map(|(sdk, way)| {
-            let mut command = way.held(&world, sdk, "once", "dev", port);
-            ((sdk, way), Caller::start(&mut command))
-        })
-        .collect();
-    let leases = waiting.iter().filter(|((_, way), _)| way.is_container());
-    let leases = leases.count();
-    let every = until(Duration::from_mins(2), || {
-        let held: Vec<Value> = world.get("/v1/leases").json();
-        (held.len() == leases).then_some(())
-    });
-    assert!(every.is_some(), "not every lease\n{}", world.log());
+    let waiting = waiting(&world, port);
     fail(&world);
     world.kill();
     world.start();

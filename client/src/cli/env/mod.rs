@@ -1,5 +1,7 @@
 //! `rolecall env ROLE`: a role for the calling shell.
 
+mod dotenv;
+mod powershell;
 mod quote;
 mod variables;
 
@@ -13,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Env, EnvFormat};
 use super::daemon::{Daemon, QUICK};
+use super::exec::Way;
 use super::failure::Failure;
 use super::{exec, output};
 use variables::{Variables, is_name};
@@ -23,7 +26,7 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
     let variables = match &arguments.role {
         _ if arguments.unset => variables::undo(environment),
         Some(role) if arguments.keys => keys(daemon, role)?,
-        Some(role) => pointers(daemon, role)?,
+        Some(role) => pointers(daemon, role, arguments.imds)?,
         None => return Err(Failure::new("no role given").exit(super::failure::WRONG_USE)),
     };
     let text = render(&variables, arguments.format)?;
@@ -32,7 +35,10 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
         let hint = match arguments.format {
             EnvFormat::Sh => "hint: to put this into force: eval \"$(rolecall env …)\"\n",
             EnvFormat::Fish => "hint: to put this into force: rolecall env … | source\n",
-            EnvFormat::Json => "",
+            EnvFormat::PowerShell => {
+                "hint: to put this into force: rolecall env … | Out-String | Invoke-Expression\n"
+            }
+            EnvFormat::Dotenv | EnvFormat::Json => "",
         };
         // The lines themselves have been printed.
         let _ = anstream::stderr().write_all(hint.as_bytes());
@@ -41,8 +47,12 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
 }
 
 /// The variables of a lease bound to the calling shell's session.
-fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
-    let grant = exec::lease(daemon, role, scope(), false)?;
+fn pointers(daemon: &Daemon, role: &str, imds: bool) -> Result<Variables, Failure> {
+    let way = Way {
+        imds,
+        ..Way::default()
+    };
+    let grant = exec::lease(daemon, role, scope(), way)?;
     let mut variables = Variables {
         set: grant.set,
         unset: grant.unset,
@@ -113,6 +123,8 @@ fn render(variables: &Variables, format: EnvFormat) -> Result<Zeroizing<String>,
     Ok(match format {
         EnvFormat::Sh => quote::sh(variables),
         EnvFormat::Fish => quote::fish(variables),
+        EnvFormat::PowerShell => powershell::lines(variables),
+        EnvFormat::Dotenv => dotenv::lines(variables)?,
         EnvFormat::Json => json(variables)?,
     })
 }
@@ -141,6 +153,8 @@ fn json(variables: &Variables) -> Result<Zeroizing<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     fn variables(name: &str, value: &str) -> Variables {
@@ -160,9 +174,10 @@ mod tests {
 
     #[test]
     fn no_format_outgrows_its_buffer() {
-        for value in ["", "plain", "", "\u{1}\u{1}\u{1}\\\\", "zürich"] {
+        for value in ["", "plain", "'’\n", "\u{1}\u{1}\u{1}\\\\", "zürich"] {
             let variables = variables("AWS_SESSION_TOKEN", &value.repeat(50));
-            for format in [EnvFormat::Sh, EnvFormat::Fish, EnvFormat::Json] {
+            let formats = EnvFormat::value_variants().iter().copied();
+            for format in formats.filter(|it| *it != EnvFormat::Dotenv || value == "plain") {
                 let text = render(&variables, format).unwrap();
                 assert!(text.len() <= variables.room(), "{format:?} {value:?}");
             }

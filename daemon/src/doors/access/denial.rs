@@ -117,6 +117,15 @@ pub(super) fn of_full() -> Denial {
     Denial::PersonNeeded(problem, None)
 }
 
+pub(super) fn of_dropped() -> Denial {
+    let problem = Problem {
+        code: Code::PersonNeeded,
+        message: "a person must approve this, and the question was dropped".to_owned(),
+        hint: Some("ask again".to_owned()),
+    };
+    Denial::PersonNeeded(problem, None)
+}
+
 fn refused(rule: &'static str, message: String, hint: String) -> Denial {
     Denial::Refused(
         rule,

@@ -111,6 +111,14 @@ impl Access {
         }
     }
 
+    /// The same about a yes that was followed by a wait for AWS: the doors may have been locked meanwhile.
+    pub fn after_waiting(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        match self.locked(asked) {
+            Some(denial) => Err(self.told(asked, denial)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a lease of `role` may be made. The door it is for must be open to the role; who may have it is
     /// decided anew with each read, as the lease is for a command that is yet to be started. A consent is
     /// asked for now, while somebody looks: the second value is what it was given for, to be handed on to
@@ -213,6 +221,11 @@ impl Access {
             Standing::Denied => Err(denial::of_no(role)),
             Standing::Open(open) => Err(denial::of_open(open)),
             Standing::Full => Err(denial::of_full()),
+            Standing::Dropped => Err(self
+                .parts
+                .lock
+                .since()
+                .map_or_else(denial::of_dropped, denial::of_lock)),
         }
     }
 

@@ -121,7 +121,8 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
+/// Removes what is a dead socket of our own; whatever else is there is an error.
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -145,7 +146,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// The mode of a socket's file comes from the umask, which cannot be changed for one thread; so it is
 /// set after this. Meanwhile it is 0600 at most (the daemon's umask is 077).
-fn listen(path: &Path) -> io::Result<UnixListener> {
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
             refused(path, "is too long for a socket; choose a shorter path")
@@ -158,7 +159,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn in_use(path: &Path, pid: &str) -> io::Error {
+pub(super) fn in_use(path: &Path, pid: &str) -> io::Error {
     let who = if pid.is_empty() {
         "another rolecalld".to_owned()
     } else {
@@ -170,7 +171,7 @@ fn in_use(path: &Path, pid: &str) -> io::Error {
     )
 }
 
-fn refused(path: &Path, what: &str) -> io::Error {
+pub(super) fn refused(path: &Path, what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
         format!("{} {what}", path.display()),

@@ -12,10 +12,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::access::{self, Access, Lock};
+use super::leased::{self, Leased};
 use super::metrics::Metrics;
 use super::needs::Witness;
 use super::records::Records;
 use super::server::Common;
+use super::token::TokenKey;
 use super::visitor::Admittance;
 use crate::challenge::{self, Challenges};
 use crate::clock::{Clock, ManualClock, Now, SharedClock, Timestamp};
@@ -125,6 +127,21 @@ impl World {
         })
         .await
         .unwrap()
+    }
+
+    pub(super) fn leased(&self, leases: &Leases) -> Arc<Leased> {
+        let random = crate::secrets::OsRandom::default();
+        Leased::new(leased::Parts {
+            roles: self.roles.clone(),
+            leases: leases.clone(),
+            access: self.access(),
+            records: self.records.clone(),
+            common: self.common(self.whois.clone()),
+            key: TokenKey::random(&random),
+            boot_id: "boot-a".to_owned(),
+            clock: Arc::new(self.clock.clone()),
+            random: Arc::new(random),
+        })
     }
 
     /// Moves time on.

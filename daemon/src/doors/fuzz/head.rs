@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rolecall::api::Door;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::connections::Connections;
+use super::super::connections::{Connections, Welcome};
 use super::super::drive::{ConnectionService, drive};
 use super::super::fake::{FakeWhoIs, UID};
 use super::super::guard::Site;
@@ -57,7 +57,7 @@ async fn exchange(rig: &Rig, door: u8, pace: u8, bytes: &[u8]) -> Vec<u8> {
         _ => Site::Tcp(IpAddr::V4(Ipv4Addr::LOCALHOST), 1690),
     };
     let connections = Connections::new(1);
-    let admitted = connections.admit().expect("room for one");
+    let admitted = connections.admit(Welcome::Served).expect("room for one");
     let service = ConnectionService {
         site,
         handler: Arc::clone(handler),

@@ -86,6 +86,7 @@ impl Rig {
             roles: world.roles.clone(),
             leases,
             access: world.access(),
+            leased: None,
             records: world.records.clone(),
             control: world.control.clone(),
             metrics: world.metrics.clone(),
@@ -142,6 +143,7 @@ fn dev() -> Wanted {
         peer: None,
         consumer: None,
         through_lock: false,
+        doors: crate::lease::doors::Doors::default(),
     }
 }
 

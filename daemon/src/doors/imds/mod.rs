@@ -25,6 +25,7 @@ use super::token::{MAX_TTL_SECONDS, MIN_TTL_SECONDS, TokenAuthority};
 use super::visitor::Visitor;
 use crate::clock::{Now, SharedClock, Timestamp};
 use crate::keeper::NoSession;
+use crate::lease::Lease;
 use crate::session::Served;
 
 mod place;
@@ -52,6 +53,7 @@ struct Inner {
     records: Arc<Records>,
     clock: SharedClock,
     started: Timestamp,
+    lease: Option<Arc<Lease>>,
 }
 
 impl Imds {
@@ -74,8 +76,18 @@ impl Imds {
                 records,
                 clock,
                 started,
+                lease: None,
             }),
         }
+    }
+
+    /// The same, for the listener that is `lease`'s own.
+    #[must_use]
+    pub fn of_lease(mut self, lease: Arc<Lease>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.lease = Some(lease);
+        }
+        self
     }
 
     /// How tokens name the listener at `address`.
@@ -174,7 +186,7 @@ impl Inner {
         let known = self.access.at_once(Asked {
             visitor,
             role: &role,
-            lease: None,
+            lease: self.lease.as_ref(),
         });
         if let Some(Verdict::Yes(role)) = &known
             && let Some(served) = role.read(now)
@@ -192,7 +204,7 @@ impl Inner {
                     let asked = Asked {
                         visitor: &visitor,
                         role: &role,
-                        lease: None,
+                        lease: door.lease.as_ref(),
                     };
                     door.access.decide(asked, WAIT).await
                 }
@@ -204,6 +216,14 @@ impl Inner {
             let rest = door.clock.now().until(end);
             match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: None,
+                    };
+                    if let Err(denial) = door.access.after_waiting(asked) {
+                        return empty(status_denied(&denial));
+                    }
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }
@@ -225,7 +245,8 @@ impl Inner {
             Wanted::Listing => found(Bytes::from(role.role().name.slug()), left),
             Wanted::Info => found(place::info(role.role(), served), left),
             Wanted::Document => {
-                self.records.served(visitor, role, served, None, now);
+                let lease = self.lease.as_ref().map(|lease| lease.id());
+                self.records.served(visitor, role, served, lease, now);
                 found(served.http_body.clone(), left)
             }
         }

@@ -50,7 +50,10 @@ pub(super) fn answer(
         }
         let left = now.until(begun.plus(query.wait));
         match obtain(&*tools.roles, &*tools.clock, role, left).await {
-            Ok((role, served)) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+            Ok((role, served)) => match tools.access.after_waiting(asked(&visitor, &role)) {
+                Ok(()) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+                Err(denial) => problem::denied(&denial, query.can_prompt),
+            },
             Err(none) => problem::answer(none.problem()),
         }
     })

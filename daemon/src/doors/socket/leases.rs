@@ -1,39 +1,21 @@
 //! `POST /v1/leases` and `DELETE /v1/leases/{id}`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
-use zeroize::Zeroizing;
 
 use super::super::access::{Asked, Denial};
 use super::super::answer::{Answering, Response, empty};
+use super::super::leased::{NotMade, WantedDoors};
 use super::super::needs::obtain;
 use super::super::visitor::Visitor;
+use super::environment::{Copies, Environment, Pointer, environment};
 use super::{Tools, find, json, parse, problem, wait};
-use crate::lease::files::Files;
+use crate::lease::Wanted;
+use crate::lease::doors::{Doors, SocketDoor};
 use crate::lease::scope::{self, Scope, ScopeError};
-use crate::lease::{Lease, Wanted};
-use crate::recipe::Role;
-
-/// What shadows the container variables in one SDK or another.
-const SHADOWING: [&str; 11] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    // The oldest SDKs' file of keys, which botocore still reads before the container door.
-    "AWS_CREDENTIAL_FILE",
-    // Wins over the full URI in every SDK but Go's first.
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-];
 
 /// Longest reason, in bytes: it stands in the ledger, and in the file that is written with every lease.
 const MAX_REASON: usize = 1024;
@@ -79,7 +61,13 @@ async fn grant(
     visitor: &Arc<Visitor>,
     request: LeaseRequest,
 ) -> Result<LeaseGrant, NotGranted> {
-    let Some(door) = tools.container else {
+    let doors = own_doors(&request)?;
+    let container = tools.container.filter(|_| !doors.imds);
+    let leased = tools
+        .leased
+        .as_ref()
+        .filter(|_| container.is_some() || doors.imds);
+    let Some(leased) = leased else {
         return Err(Problem {
             code: Code::Internal,
             message: "the container door is not listening".to_owned(),
@@ -116,6 +104,15 @@ async fn grant(
             .await
             .map_err(|none| none.problem().clone())?;
     }
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    tools
+        .access
+        .after_waiting(asked)
+        .map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
         .control
@@ -132,63 +129,66 @@ async fn grant(
         files,
         peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
+        doors: Doors::default(),
     };
-    let (lease, token) = tools
-        .leases
-        .create(wanted)
-        .await
-        .map_err(|error| failed("the lease cannot be written down", &error))?;
+    let (lease, token) = leased.create(wanted, doors).await.map_err(not_made)?;
     if let Some(consent) = &consent {
         tools.access.leased(consent, &lease);
     }
+    let files = tools.leases.files();
+    let pointer = match (container, lease.doors().imds_port) {
+        (Some(door), None) => Pointer::Container {
+            door,
+            slug: role.name.slug(),
+            token,
+            token_file: files.token(lease.id()),
+        },
+        (_, port) => Pointer::Imds(port.unwrap_or_default()),
+    };
+    let copies = Copies {
+        config: files.config(lease.id()),
+        credentials: files.credentials(lease.id()),
+    };
+    let region = role.region.as_deref().or(request.region.as_deref());
+    let Environment { set, unset } = environment(pointer, &copies, region);
     Ok(LeaseGrant {
         id: lease.id().to_owned(),
         role: lease.role().to_owned(),
-        set: variables(
-            role,
-            request.region.as_deref(),
-            &lease,
-            token,
-            door,
-            tools.leases.files(),
-        ),
-        unset: SHADOWING.map(str::to_owned).to_vec(),
+        set,
+        unset,
     })
 }
 
-fn variables(
-    role: &Role,
-    region: Option<&str>,
-    lease: &Lease,
-    token: Zeroizing<String>,
-    door: SocketAddr,
-    files: &Files,
-) -> Vec<(String, Zeroizing<String>)> {
-    let path = |path: std::path::PathBuf| path.display().to_string();
-    let uri = format!("http://{door}/role/{}", role.name.slug());
-    let mut set = vec![
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri),
-        (
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            path(files.token(lease.id())),
-        ),
-        ("AWS_CONFIG_FILE", path(files.config(lease.id()))),
-        (
-            "AWS_SHARED_CREDENTIALS_FILE",
-            path(files.credentials(lease.id())),
-        ),
-        ("AWS_EC2_METADATA_V1_DISABLED", "true".to_owned()),
-    ];
-    if let Some(region) = role.region.as_deref().or(region) {
-        set.push(("AWS_REGION", region.to_owned()));
-        set.push(("AWS_DEFAULT_REGION", region.to_owned()));
+/// The doors that the lease is to have of its own.
+fn own_doors(request: &LeaseRequest) -> Result<WantedDoors, Problem> {
+    let socket = request.socket.as_ref().map(|socket| SocketDoor {
+        path: socket.path.clone().into(),
+        peer_uid: socket.peer_uid,
+    });
+    if socket.as_ref().is_some_and(|it| !it.path.is_absolute()) {
+        return Err(problem::bad_parameter(
+            "socket",
+            "expected an absolute path",
+        ));
     }
-    let mut set: Vec<_> = set
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), Zeroizing::new(value)))
-        .collect();
-    set.push(("AWS_CONTAINER_AUTHORIZATION_TOKEN".to_owned(), token));
-    set
+    Ok(WantedDoors {
+        imds: request.imds,
+        socket,
+    })
+}
+
+fn not_made(why: NotMade) -> Problem {
+    match why {
+        NotMade::Lease(error) => failed("the lease cannot be written down", &error),
+        NotMade::Door(error) => Problem {
+            code: Code::BadRequest,
+            message: format!("a door of the lease's own cannot be opened: {error}"),
+            hint: Some(
+                "a socket goes into a directory of its own, below $XDG_RUNTIME_DIR for example"
+                    .to_owned(),
+            ),
+        },
+    }
 }
 
 /// Ends a lease; 404 if there is none of that id.

@@ -3,6 +3,8 @@
 mod challenges;
 mod config;
 mod credentials;
+mod environment;
+pub mod leased;
 mod leases;
 mod ledger;
 mod lock;
@@ -26,6 +28,7 @@ use tokio::sync::watch;
 use super::access::Access;
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
+use super::leased::Leased;
 use super::metrics::Metrics;
 use super::needs::{Control, RoleInForce, Roles};
 use super::records::Records;
@@ -58,6 +61,8 @@ pub struct Tools {
     pub started: Timestamp,
     /// The daemon's uid.
     pub uid: u32,
+    /// The doors of leases; None where there are none (`--once`).
+    pub leased: Option<Arc<Leased>>,
     /// The container door's address; None if it is not listening.
     pub container: Option<SocketAddr>,
     /// True once the daemon is stopping: streams and waits end.
@@ -87,23 +92,28 @@ impl Handler for Socket {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Response {
-        let code = match refusal.status {
-            StatusCode::FORBIDDEN => Code::Refused,
-            StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-            _ => Code::BadRequest,
-        };
-        let problem = Problem {
-            code,
-            message: refusal.reason.to_owned(),
-            hint: None,
-        };
-        let response = stamped(problem::with_status(refusal.status, &problem));
-        if refusal.close {
-            closing(response)
-        } else {
-            response
-        }
+    fn refuse(&self, refused: &Refusal) -> Response {
+        refusal(refused)
+    }
+}
+
+/// The answer to what the guard refused.
+fn refusal(refusal: &Refusal) -> Response {
+    let code = match refusal.status {
+        StatusCode::FORBIDDEN => Code::Refused,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        _ => Code::BadRequest,
+    };
+    let problem = Problem {
+        code,
+        message: refusal.reason.to_owned(),
+        hint: None,
+    };
+    let response = stamped(problem::with_status(refusal.status, &problem));
+    if refusal.close {
+        closing(response)
+    } else {
+        response
     }
 }
 

@@ -89,6 +89,7 @@ impl Sight {
                 .cloned()
                 .collect(),
             leases: Vec::new(),
+            challenges: Vec::new(),
             ledger: LedgerStatus {
                 file: String::new(),
                 error: None,
@@ -99,11 +100,18 @@ impl Sight {
 }
 
 fn is_theirs(rules: &Rules, uid: u32, unit: Option<&str>) -> bool {
-    rules.allow.iter().any(|entry| {
-        (entry.uid.is_some() || entry.unit.is_some())
-            && entry.uid.is_none_or(|wanted| wanted == uid)
-            && (entry.unit.as_deref()).is_none_or(|wanted| unit == Some(wanted))
-    })
+    let fits = |their_uid: Option<u32>, their_unit: Option<&String>| {
+        their_uid.is_none_or(|wanted| wanted == uid)
+            && their_unit.is_none_or(|wanted| unit == Some(wanted))
+    };
+    let narrowed = rules.uid.is_some() || rules.unit.is_some();
+    let mut entries = rules.allow.iter();
+    fits(rules.uid, rules.unit.as_ref())
+        && ((rules.allow.is_empty() && narrowed)
+            || entries.any(|entry| {
+                (narrowed || entry.uid.is_some() || entry.unit.is_some())
+                    && fits(entry.uid, entry.unit.as_ref())
+            }))
 }
 
 /// The answer to what is not theirs to ask.
@@ -168,6 +176,17 @@ mod tests {
                 ..Rules::default()
             };
             assert_eq!(is_theirs(&rules, uid, unit), expected, "{rules:?}");
+            // The shorthands must hold beside that.
+            for (shorthand, also) in [(1001, uid == 1001), (4242, false)] {
+                let both = Rules {
+                    uid: Some(shorthand),
+                    ..rules.clone()
+                };
+                let expected = also && (expected || both.allow.is_empty());
+                if both.allow.iter().all(|it| *it != Allow::default()) {
+                    assert_eq!(is_theirs(&both, uid, unit), expected, "{both:?}");
+                }
+            }
         }
     }
 
@@ -184,6 +203,10 @@ mod tests {
             (Route::Roles, true),
             (Route::Status, true),
             (Route::Events, false),
+            (Route::Challenges, false),
+            (Route::Challenge(name()), false),
+            (Route::Lock, false),
+            (Route::Unlock, false),
             (Route::Leases, false),
             (Route::Lease(name()), false),
             (Route::Ledger, false),

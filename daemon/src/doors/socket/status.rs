@@ -41,7 +41,9 @@ pub(super) fn roles(tools: &Tools, sight: &Sight) -> Vec<RoleStatus> {
             let name = role.role().name.as_str();
             let mut status = role.status(now);
             status.consumers = readers.of(name, sight.uid());
-            status.notes.extend(tools.access.note(name, now));
+            if *sight == Sight::All {
+                status.notes.extend(tools.access.note(name, now));
+            }
             status
         })
         .collect()

@@ -40,6 +40,14 @@ pub(super) fn answer(
                 Err(none) => return problem::answer(none.problem()),
             },
         };
+        let asked = Asked {
+            visitor: &visitor,
+            role: &role,
+            lease: None,
+        };
+        if let Err(denial) = tools.access.after_waiting(asked) {
+            return problem::denied(&denial, query.can_prompt);
+        }
         match tools.control.identity(role, session).await {
             Ok(identity) => json(StatusCode::OK, &identity),
             Err(problem) => problem::answer(&problem),

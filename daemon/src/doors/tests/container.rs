@@ -8,6 +8,7 @@ use super::super::fake::{FakeRole, START, Taken, World, ask, head, problem, tcp_
 use super::super::visitor::Visitor;
 use crate::config::ExecFiles;
 use crate::keeper::NoSession;
+use crate::lease::doors::Doors;
 use crate::lease::scope::{Leader, Scope};
 use crate::lease::{Leases, Wanted};
 use crate::ledger::Event;
@@ -40,6 +41,7 @@ fn wanted() -> Wanted {
         },
         peer: None,
         consumer: None,
+        doors: Doors::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use rolecall::api::LeaseScope;
 
 use super::super::fake::{FakeProcesses, UID, World, process};
 use crate::config::ExecFiles;
+use crate::lease::doors::Doors;
 use crate::lease::scope::{self, Leader, Scope, ScopeError};
 use crate::lease::{Denied, Leases, Wanted};
 use crate::ledger::Event;
@@ -33,6 +34,7 @@ fn wanted(pid: u32) -> Wanted {
         },
         peer: None,
         consumer: None,
+        doors: Doors::default(),
     }
 }
 
