@@ -12,7 +12,7 @@ mod version;
 mod way;
 
 pub use caller::{Caller, Reply};
-pub use matrix::{Cell, cells, for_each, settle};
+pub use matrix::{Cell, cells, for_each, patiently, settle};
 pub use way::Way;
 
 /// An AWS SDK, as a program that asks STS who it is.

@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rolecall_tests::fake_aws::{Effect, Fault};
-use rolecall_tests::harness::{World, free_port, until};
-use rolecall_tests::sdk::{Caller, Cell, Reply, Sdk, Way, cells};
+use rolecall_tests::harness::{World, free_port, profiles, until};
+use rolecall_tests::sdk::{Caller, Cell, Reply, Sdk, Way, cells, patiently};
 use serde_json::Value;
 
 /// Eight SDKs at once keep any machine busy; more would only have each other miss the second or half that SDKs
@@ -59,6 +59,14 @@ fn asked(world: &World) -> usize {
 /// The one call of `sdk`, this way, in the mode `once`.
 fn once(world: &World, sdk: Sdk, way: Way, role: &str, port: u16) -> Reply {
     Reply::of(&mut way.command(world, sdk, "once", role, port))
+}
+
+/// The reply of a client that must find `dev`.
+fn found(world: &World, (sdk, way): Cell, port: u16) -> Result<Reply, String> {
+    patiently(|| {
+        let reply = once(world, sdk, way, "dev", port);
+        reply.is(profiles::DEV).map(|()| reply)
+    })
 }
 
 /// A program of every row that waits to be told ([`Caller::once`]), those behind `rolecall exec` with their lease.

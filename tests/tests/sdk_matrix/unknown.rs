@@ -1,7 +1,7 @@
 //! A role that there is not.
 
 use rolecall_tests::harness::{free_port, profiles};
-use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, settle};
+use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, patiently, settle};
 
 use crate::{asked, once, refuses, serving, turn};
 
@@ -42,7 +42,8 @@ fn the_same_settings_find_a_role_that_there_is() {
     let _turn = turn();
     let (world, _) = serving();
     for (sdk, way) in cells(|(_, way)| way == Way::TokenBoth) {
-        let reply = Reply::of(&mut way.astray(&world, sdk, "dev", "dev"));
-        assert_eq!(reply.is(profiles::DEV), Ok(()), "{sdk:?}");
+        let reply = || Reply::of(&mut way.astray(&world, sdk, "dev", "dev"));
+        let found = patiently(|| reply().is(profiles::DEV));
+        assert_eq!(found, Ok(()), "{sdk:?}");
     }
 }
