@@ -1,6 +1,5 @@
 //! With nothing but its normal settings an SDK finds credentials, and STS takes its signature.
 
-use rolecall_tests::harness::profiles;
 use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, settle};
 
 use crate::{found, serving, turn};
