@@ -119,6 +119,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 pub struct Running {
     child: Child,
     lines: Arc<Lines>,
+    stdout: Option<JoinHandle<()>>,
     stderr: Option<JoinHandle<String>>,
 }
 
@@ -139,7 +140,7 @@ impl Running {
         let stderr = collect(child.stderr.take());
         let stdout = child.stdout.take().expect("it is a pipe");
         let lines = Arc::new(Lines::default());
-        std::thread::spawn({
+        let reader = std::thread::spawn({
             let lines = Arc::clone(&lines);
             move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -152,6 +153,7 @@ impl Running {
         Self {
             child,
             lines,
+            stdout: Some(reader),
             stderr: Some(stderr),
         }
     }
@@ -234,6 +236,10 @@ impl Running {
         let status = wait(&mut self.child, time);
         if status.is_none() {
             kill(&mut self.child);
+        }
+        // It may have ended before its last line was read here.
+        if let Some(reader) = self.stdout.take() {
+            reader.join().expect("reading does not panic");
         }
         let stderr = self.stderr.take().map(JoinHandle::join);
         let stderr = stderr.and_then(Result::ok).unwrap_or_default();

@@ -53,6 +53,25 @@ pub fn for_each<T: Send, R: Send>(
     })
 }
 
+/// SDKs give a door half a second to two: on a busy machine one may miss that, and some then sign with what they
+/// had. Who really lost its way does so every time.
+const TRIES: usize = 5;
+
+/// Has a client ask until it is well, a few times.
+///
+/// # Errors
+/// The last problem.
+pub fn patiently<T>(mut ask: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+    let mut outcome = ask();
+    for _ in 1..TRIES {
+        if outcome.is_ok() {
+            break;
+        }
+        outcome = ask();
+    }
+    outcome
+}
+
 /// Records what came of a situation for each of these.
 ///
 /// # Panics
@@ -77,4 +96,37 @@ pub fn settle(situation: Situation, came: Vec<(Cell, Result<Outcome, String>)>) 
         }
     }
     assert!(wrong.is_empty(), "{situation:?}: {wrong:#?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_has_an_end() {
+        let mut asked = 0;
+        let never: Result<(), _> = patiently(|| {
+            asked += 1;
+            Err(asked.to_string())
+        });
+        assert_eq!(never, Err(TRIES.to_string()));
+        let mut asked = 0;
+        let soon = patiently(|| {
+            asked += 1;
+            (asked == 2).then_some(asked).ok_or_else(String::new)
+        });
+        assert_eq!((soon, asked), (Ok(2), 2));
+    }
+
+    #[test]
+    fn the_ways_of_an_sdk_are_gone_one_after_another() {
+        let cells = Way::ALL.map(|way| ((Sdk::Rust, way), way.name()));
+        let going = std::sync::Mutex::new(());
+        let came = for_each(cells.into(), |cell, name| {
+            let _alone = going.try_lock().expect("nobody else goes");
+            (cell.1.name() == name).then_some(())
+        });
+        assert!(came.iter().all(|(_, it)| it.is_some()));
+        assert_eq!(came.len(), Way::ALL.len());
+    }
 }

@@ -12,7 +12,7 @@ mod version;
 mod way;
 
 pub use caller::{Caller, Reply};
-pub use matrix::{Cell, cells, for_each, settle};
+pub use matrix::{Cell, cells, for_each, patiently, settle};
 pub use way::Way;
 
 /// An AWS SDK, as a program that asks STS who it is.
@@ -95,17 +95,20 @@ pub enum Situation {
     Nothing,
     /// It asks for a role that there is not.
     Unknown,
+    /// The doors are locked; the daemon holds a session.
+    Locked,
 }
 
 impl Situation {
     /// All of them, as they stand on the page.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Finds,
         Self::Renewal,
         Self::Restart,
         Self::Held,
         Self::Nothing,
         Self::Unknown,
+        Self::Locked,
     ];
 
     /// The head of its column.
@@ -117,6 +120,7 @@ impl Situation {
             Self::Held => "AWS down, session held",
             Self::Nothing => "AWS down, none held",
             Self::Unknown => "no such role",
+            Self::Locked => "locked",
         }
     }
 }

@@ -46,7 +46,7 @@ struct Asking {
 impl Asking {
     #[track_caller]
     fn start(world: &World) -> Self {
-        let sdk = world.rust_sdk(&["identity"]);
+        let sdk = world.rust_sdk(&["once"]);
         let script = "echo \"$AWS_EC2_METADATA_SERVICE_ENDPOINT\"; \
                       while read -r line; do \"$@\" || echo '{}'; done";
         let mut command = Command::new("sh");
@@ -114,7 +114,7 @@ fn only_the_command_and_what_it_starts_are_answered() {
     asking.assert_is_dev(&world);
     assert_eq!(asking.status_outside(&world), 403);
     // A sibling of the same user, with the right address.
-    let mut sibling = world.rust_sdk(&["identity"]);
+    let mut sibling = world.rust_sdk(&["once"]);
     sibling.env_remove("AWS_EC2_METADATA_DISABLED").env(
         "AWS_EC2_METADATA_SERVICE_ENDPOINT",
         format!("http://127.0.0.1:{}", asking.port),

@@ -69,7 +69,7 @@ fn a_shell_that_evaluates_it_has_the_role_until_it_ends() {
 fn a_shell_has_it_by_imds_too() {
     let mut world = World::new();
     world.start();
-    let sdk = world.rust_sdk(&["identity"]);
+    let sdk = world.rust_sdk(&["once"]);
     let program = sdk.get_program().to_str().expect("text");
     for (shell, take) in installed() {
         let take = take.replace("env ", "env --imds ");
@@ -88,7 +88,7 @@ fn a_shell_has_it_by_imds_too() {
 fn dotenv_lines_work_where_they_are_sourced() {
     let mut world = World::new();
     world.start();
-    let sdk = world.rust_sdk(&["identity"]);
+    let sdk = world.rust_sdk(&["once"]);
     let program = sdk.get_program().to_str().expect("text");
     let script = format!(
         "rolecall env --format dotenv dev > \"$HOME/dev.env\" && set -a && . \"$HOME/dev.env\" && '{program}' identity"

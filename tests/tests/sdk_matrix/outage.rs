@@ -1,10 +1,10 @@
 //! AWS gives no sessions.
 
 use rolecall_tests::fake_aws::Fault;
-use rolecall_tests::harness::{World, profiles};
-use rolecall_tests::sdk::{Caller, Outcome, Situation, cells, for_each, settle};
+use rolecall_tests::harness::World;
+use rolecall_tests::sdk::{Outcome, Situation, cells, for_each, settle};
 
-use crate::{asked, once, refuses, serving};
+use crate::{asked, found, refuses, serving, turn, waiting};
 
 /// Every AssumeRole fails from now on; who has credentials can use them.
 fn fail(world: &World) {
@@ -16,37 +16,26 @@ fn fail(world: &World) {
 
 #[test]
 fn a_session_that_is_held_is_served() {
+    let _turn = turn();
     let (world, port) = serving();
     world.rolecall(&["process", "dev"]).ok();
     fail(&world);
     let rows = cells(|_| true).into_iter().map(|cell| (cell, ())).collect();
-    let came = for_each(rows, |(sdk, way), ()| {
-        let reply = once(&world, sdk, way, "dev", port);
-        reply.is(profiles::DEV).map(|()| Outcome::Works)
+    let came = for_each(rows, |cell, ()| {
+        found(&world, cell, port).map(|_| Outcome::Works)
     });
     settle(Situation::Held, came);
 }
 
 /// Each gives up by itself with an error of its own, and signs nothing. Those behind `rolecall exec` have
-/// their lease from before: without a session there is none.
+/// their lease from before: without a session there would be none.
 ///
 /// Client contract 42, 81, 90.
 #[test]
 fn without_a_session_every_sdk_says_so() {
+    let _turn = turn();
     let (mut world, port) = serving();
-    let waiting: Vec<_> = cells(|_| true)
-        .into_iter()
-        .map(|(sdk, way)| {
-            let mut command = way.held(&world, sdk, "once", "dev", port);
-            ((sdk, way), Caller::start(&mut command))
-        })
-        .collect();
-    let leases = waiting.iter().filter(|((_, way), _)| way.is_container());
-    let leases = leases.count();
-    rolecall_tests::harness::eventually("every lease", || {
-        let held: Vec<serde_json::Value> = world.get("/v1/leases").json();
-        (held.len() == leases).then_some(())
-    });
+    let waiting = waiting(&world, port);
     fail(&world);
     world.kill();
     world.start();

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rolecall_tests::harness::{World, profiles, until};
-use rolecall_tests::sdk::{Caller, Cell, Outcome, Sdk, Situation, Way, cells, for_each, settle};
+use rolecall_tests::sdk::{
+    Caller, Cell, Outcome, Sdk, Situation, Way, cells, for_each, patiently, settle,
+};
 
 use crate::lasting;
 
@@ -14,23 +16,15 @@ const SECONDS: i64 = 40;
 
 type Row = (Cell, Result<Caller, String>);
 
-/// SDKs give a door half a second to two: on a busy machine one may miss that, and Rust then signs with
-/// what it had. Who really lost its way does so every time.
-const TRIES: usize = 5;
-
 /// Has all of them ask; who fails is out.
 fn ask(rows: Vec<Row>, good: impl Fn(Option<&str>) -> Result<(), String> + Sync) -> Vec<Row> {
     for_each(rows, |_, caller| {
         let mut caller = caller?;
-        let mut outcome = Err(String::new());
-        for _ in 0..TRIES {
+        patiently(|| {
             let reply = caller.ask();
-            outcome = reply.is(profiles::DEV).and_then(|()| good(reply.key()));
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome?;
+            reply.is(profiles::DEV)?;
+            good(reply.key())
+        })?;
         Ok(caller)
     })
 }

@@ -1,15 +1,16 @@
 //! A role that there is not.
 
 use rolecall_tests::harness::{free_port, profiles};
-use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, settle};
+use rolecall_tests::sdk::{Outcome, Reply, Situation, Way, cells, for_each, patiently, settle};
 
-use crate::{asked, once, refuses, serving};
+use crate::{asked, once, refuses, serving, turn};
 
 const NOBODY: &str = "nobody";
 
 /// Client contract 81, 90.
 #[test]
 fn every_sdk_says_that_it_has_no_credentials() {
+    let _turn = turn();
     let (world, _) = serving();
     let line = format!("{} process {NOBODY}", world.path("bin/rolecall").display());
     let config = world.read("home/.aws/config");
@@ -38,9 +39,11 @@ fn every_sdk_says_that_it_has_no_credentials() {
 /// That the errors above are about the role: with the same settings, one that there is is found.
 #[test]
 fn the_same_settings_find_a_role_that_there_is() {
+    let _turn = turn();
     let (world, _) = serving();
     for (sdk, way) in cells(|(_, way)| way == Way::TokenBoth) {
-        let reply = Reply::of(&mut way.astray(&world, sdk, "dev", "dev"));
-        assert_eq!(reply.is(profiles::DEV), Ok(()), "{sdk:?}");
+        let reply = || Reply::of(&mut way.astray(&world, sdk, "dev", "dev"));
+        let found = patiently(|| reply().is(profiles::DEV));
+        assert_eq!(found, Ok(()), "{sdk:?}");
     }
 }

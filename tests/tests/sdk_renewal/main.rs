@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall_tests::fake_aws::{Effect, Fault};
 use rolecall_tests::harness::{Deadline, World, free_port, profiles};
-use rolecall_tests::sdk::{Caller, Cell, Outcome, Sdk, Situation, Way, cells, settle};
+use rolecall_tests::sdk::{Caller, Cell, Outcome, Sdk, Situation, Way, cells, patiently, settle};
 
 /// From one answer to the next question.
 const PACE: Duration = Duration::from_secs(2);
@@ -61,8 +61,11 @@ fn ask_until(
 /// Has every caller ask until its key is another than at first.
 fn cross(callers: Vec<(Cell, Caller)>, patience: Duration) -> Vec<(Cell, Result<Outcome, String>)> {
     let one = |mut caller: Caller| {
-        let first = caller.ask();
-        first.is(profiles::DEV)?;
+        // All of them start at once: that may take more than the second they give IMDS.
+        let first = patiently(|| {
+            let reply = caller.ask();
+            reply.is(profiles::DEV).map(|()| reply)
+        })?;
         ask_until(&mut caller, patience, |key| first.key() != Some(key))?;
         let end = caller.finish();
         if end.status.success() {
@@ -123,7 +126,7 @@ fn boto3_goes_on_with_the_next_daemon_on_imds() {
     let mut came = Vec::new();
     for cell in cells(|cell| cell == (Sdk::Boto3, Way::Imds)) {
         let mut caller = start(&world, cell, port);
-        let mut result = caller.ask().is(profiles::DEV);
+        let mut result = patiently(|| caller.ask().is(profiles::DEV));
         world.restart();
         world.kill();
         let before = world.aws.calls();

@@ -32,6 +32,7 @@ environment variables only, in a network namespace without a way out, against a 
 - **AWS down, session held** and **none held**: AssumeRole fails. What is held is served; with nothing held each SDK gives up by
   itself with an error about credentials, and sends nothing.
 - **no such role**: a process line, listener or container path for a role that there is not.
+- **locked**: after `rolecall lock`, with a session and leases from before.
 - `–`: each command of the AWS CLI is a process of its own, and starts anew.
 
 Clients that know no variable for IMDS's address find a listener on `169.254.169.254:80`, where a namespace or container lets
