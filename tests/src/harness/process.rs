@@ -119,6 +119,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 pub struct Running {
     child: Child,
     lines: Arc<Lines>,
+    stdout: Option<JoinHandle<()>>,
     stderr: Option<JoinHandle<String>>,
 }
 
@@ -139,7 +140,7 @@ impl Running {
         let stderr = collect(child.stderr.take());
         let stdout = child.stdout.take().expect("it is a pipe");
         let lines = Arc::new(Lines::default());
-        std::thread::spawn({
+        let stdout = std::thread::spawn({
             let lines = Arc::clone(&lines);
             move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -152,6 +153,7 @@ impl Running {
         Self {
             child,
             lines,
+            stdout: Some(stdout),
             stderr: Some(stderr),
         }
     }
@@ -237,6 +239,8 @@ impl Running {
         }
         let stderr = self.stderr.take().map(JoinHandle::join);
         let stderr = stderr.and_then(Result::ok).unwrap_or_default();
+        // Its last words may be on their way still.
+        let _ = self.stdout.take().map(JoinHandle::join);
         let stdout = self.lines().join("\n");
         Finished {
             status: status.unwrap_or_else(|| panic!("does not end: {stdout}\n{stderr}")),
