@@ -4,11 +4,13 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo prepare test bench check-macos docs lint release install install-units uninstall
+.PHONY: help demo prepare test fuzz soak bench check-macos docs lint release install install-units uninstall
 
 help:
 	@echo 'make demo      the main job in a minute, without an AWS account'
 	@echo 'make test      everything: fetches what real SDKs need, then runs it in a network namespace of its own'
+	@echo 'make fuzz      every fuzz target for ten minutes; needs nightly and cargo-fuzz'
+	@echo 'make soak      every fuzz target for an hour'
 	@echo 'make bench     what it costs, as ratios against floors measured in the same run'
 	@echo 'make lint      format and clippy, as CI runs them'
 	@echo 'make check-macos  type-check for macOS, where its target can be had'
@@ -25,6 +27,12 @@ prepare:
 
 test: prepare
 	@tests/run
+
+fuzz:
+	@fuzz/run 600
+
+soak:
+	@fuzz/run 3600
 
 bench: release
 	@$(CARGO) build --quiet --locked --release -p rolecall-tests --bin bench

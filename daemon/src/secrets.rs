@@ -23,7 +23,7 @@ impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
         let value = Zeroizing::new(value.into());
         Self(Arc::new(locked(value.len(), |room| {
-            room.copy_from_slice(value.as_bytes())
+            room.copy_from_slice(value.as_bytes());
         })))
     }
 

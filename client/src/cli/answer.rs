@@ -31,10 +31,11 @@ fn the_only_one(daemon: &Daemon) -> Result<String, Failure> {
         [] => Err(Failure::new("nobody asks for anything").exit(NOT_FOUND)),
         [only] => Ok(only.id.clone()),
         several => {
-            let list: String = several
-                .iter()
-                .map(|challenge| format!("{}  {}\n", escape::line(&challenge.id), line(challenge)))
-                .collect();
+            let mut list = String::new();
+            for challenge in several {
+                // Writing to a String does not fail.
+                let _ = writeln!(list, "{}  {}", escape::line(&challenge.id), line(challenge));
+            }
             output::print(&list)?;
             Err(Failure::new("several questions are open")
                 .hint("say which one, by its id")

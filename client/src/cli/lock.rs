@@ -1,5 +1,6 @@
 //! `rolecall lock` and `rolecall unlock`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use rolecall::api::{LockReport, LockRequest, UnlockDemand};
@@ -28,10 +29,9 @@ pub(crate) fn lock(daemon: &Daemon, arguments: &Lock) -> Result<(), Failure> {
         "the doors were locked already".to_owned()
     };
     if arguments.revoke {
-        text.push_str(&match report.ended_leases {
-            1 => "; 1 lease ended".to_owned(),
-            count => format!("; {count} leases ended"),
-        });
+        let plural = if report.ended_leases == 1 { "" } else { "s" };
+        // Writing to a String does not fail.
+        let _ = write!(text, "; {} lease{plural} ended", report.ended_leases);
     }
     text.push('\n');
     text.push_str(demand(report.lock.unlock));

@@ -18,6 +18,9 @@ use super::asker::Asker;
 pub struct Answerer {
     /// Its uid, as the kernel says.
     pub uid: u32,
+    /// Whom the daemon belongs to: they also answer for who asks through a lease of theirs as another uid, from
+    /// inside a container.
+    pub owner: u32,
     /// The process at the other end of the connection.
     pub process: Option<Process>,
     /// What it descends from, nearest first.
@@ -26,10 +29,11 @@ pub struct Answerer {
 
 impl Answerer {
     /// What is known of a peer. Reads `/proc`, so off the reading path.
-    pub fn of(peer: &Peer) -> Self {
+    pub fn of(peer: &Peer, owner: u32) -> Self {
         let process = peer.process.clone();
         Self {
             uid: peer.uid,
+            owner,
             ancestors: process.as_ref().map(peer::ancestors).unwrap_or_default(),
             process,
         }
@@ -65,7 +69,7 @@ pub enum NotYou {
 /// Whether `answerer` may answer what `asker` makes a person be asked.
 pub fn may_answer(asker: &Asker, answerer: &Answerer) -> Result<(), NotYou> {
     let process = answerer.process.as_ref().ok_or(NotYou::Unknown)?;
-    if answerer.uid != asker.consumer.uid {
+    if answerer.uid != asker.consumer.uid && answerer.uid != answerer.owner {
         return Err(NotYou::OtherUser);
     }
     let line = || std::iter::once(process).chain(&answerer.ancestors);

@@ -29,6 +29,7 @@ fn asker(process: Process) -> Asker {
 fn answerer(own: Process, ancestors: Vec<Process>) -> Answerer {
     Answerer {
         uid: UID,
+        owner: UID,
         process: Some(own),
         ancestors,
     }
@@ -165,6 +166,25 @@ fn an_asker_without_a_terminal_has_a_session_all_the_same() {
         Err(NotYou::Descends)
     );
     assert_eq!(may_answer(&tool, &from(vec![shell])), Ok(()));
+}
+
+#[test]
+fn the_daemon_s_user_answers_for_a_container_s() {
+    let mut inside = asker(process(40, 30, None));
+    inside.consumer.uid = 100_000;
+    let person = answerer(process(60, 60, B), vec![]);
+    assert_eq!(may_answer(&inside, &person), Ok(()));
+    let own = Answerer {
+        uid: 100_000,
+        owner: UID,
+        ..person.clone()
+    };
+    assert_eq!(may_answer(&inside, &own), Ok(()));
+    let stranger = Answerer {
+        uid: 1001,
+        ..person
+    };
+    assert_eq!(may_answer(&inside, &stranger), Err(NotYou::OtherUser));
 }
 
 #[test]

@@ -30,7 +30,7 @@ const MOST: usize = 4096;
 /// What is asked, and what a consent is remembered for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// Whose process asks.
+    /// Whose process asks; the kernel's "nobody" where it is no matter.
     pub uid: u32,
     /// For which role.
     pub role: String,

@@ -90,6 +90,7 @@ fn process(pid: u32, tty: &str) -> Process {
 fn person() -> Answerer {
     Answerer {
         uid: 1000,
+        owner: 1000,
         process: Some(process(77, "pts/7")),
         ancestors: Vec::new(),
     }

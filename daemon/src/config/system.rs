@@ -45,20 +45,16 @@ pub(super) fn uids(
     };
     let mut uids = BTreeSet::new();
     for (listed, place) in listed {
-        match listed {
-            Listed::Uid(uid) => {
-                uids.insert(*uid);
-            }
-            Listed::Name(name) => match uid_of(name) {
-                Some(uid) => {
-                    uids.insert(uid);
-                }
-                None => {
-                    let fault = Fault::mistake(place.clone(), format!("there is no user {name:?}"))
-                        .hint("`getent passwd` lists them; reload once there is");
-                    problems.push(fault.problem(None));
-                }
-            },
+        let uid = match listed {
+            Listed::Uid(uid) => Some(*uid),
+            Listed::Name(name) => uid_of(name),
+        };
+        if let Some(uid) = uid {
+            uids.insert(uid);
+        } else {
+            let fault = Fault::mistake(place.clone(), format!("there is no user {listed}"))
+                .hint("`getent passwd` lists them; reload once there is");
+            problems.push(fault.problem(None));
         }
     }
     uids
@@ -115,35 +111,31 @@ fn mistake(rules: &Rules) -> Option<Mistake> {
     if rules.confirm != Confirm::Never {
         return Some(Mistake::NobodyToAsk);
     }
-    // The role's own `uid` and `unit` hold beside every entry.
-    let narrowed = rules.uid.is_some() || rules.unit.is_some();
-    if rules.allow.is_empty() && !narrowed {
-        return Some(Mistake::ForAnybody);
+    if let Some(key) = rules.allow.iter().find_map(unknowable) {
+        return Some(Mistake::Unknowable(key));
     }
-    let mut entries = rules.allow.iter();
-    entries.find_map(|entry| mistake_of_entry(entry, narrowed))
+    (!rules.name_somebody()).then_some(Mistake::ForAnybody)
 }
 
-fn mistake_of_entry(entry: &Allow, narrowed: bool) -> Option<Mistake> {
+/// A key that asks for what only a program's own user can see.
+fn unknowable(entry: &Allow) -> Option<&'static str> {
     // By name, so that a new kind of rule is thought about here.
     let Allow {
         exe,
-        unit,
+        unit: _,
         cgroup,
         tty,
-        uid,
+        uid: _,
         parent,
     } = entry;
-    let unknowable = [
+    let asked = [
         ("exe", exe.is_some()),
         ("cgroup", cgroup.is_some()),
         ("tty", tty.is_some()),
         ("parent", parent.is_some()),
     ];
-    if let Some((key, _)) = unknowable.iter().find(|(_, asked)| *asked) {
-        return Some(Mistake::Unknowable(key));
-    }
-    (uid.is_none() && unit.is_none() && !narrowed).then_some(Mistake::ForAnybody)
+    let asked = asked.into_iter().find(|(_, asked)| *asked);
+    asked.map(|(key, _)| key)
 }
 
 #[cfg(test)]
@@ -173,30 +165,23 @@ mod tests {
             allow: allow.to_vec(),
             ..Rules::default()
         };
-        let tty = Allow {
-            tty: Some(true),
-            ..entry()
-        };
         let consent = Rules {
             confirm: Confirm::FirstUse,
             ..rules(std::slice::from_ref(&uid))
         };
+        let shorthand = |allow: &[Allow]| Rules {
+            uid: Some(1001),
+            ..rules(allow)
+        };
+        let executable = Allow {
+            exe: Some("/bin/x".into()),
+            ..entry()
+        };
         for (rules, expected) in [
             (rules(&[]), Some(Mistake::ForAnybody)),
-            (
-                Rules {
-                    uid: Some(1001),
-                    ..rules(&[])
-                },
-                None,
-            ),
-            (
-                Rules {
-                    unit: Some("deploy.service".into()),
-                    ..rules(std::slice::from_ref(&tty))
-                },
-                Some(Mistake::Unknowable("tty")),
-            ),
+            (shorthand(&[]), None),
+            (shorthand(std::slice::from_ref(&unit)), None),
+            (shorthand(&[executable]), Some(Mistake::Unknowable("exe"))),
             (rules(&[uid.clone()]), None),
             (rules(&[unit.clone(), uid.clone()]), None),
             (rules(&[uid.clone(), entry()]), Some(Mistake::ForAnybody)),

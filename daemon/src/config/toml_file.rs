@@ -46,6 +46,15 @@ pub(super) enum Listed {
     Name(String),
 }
 
+impl std::fmt::Display for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "{uid}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
 /// One `[[imds]]` table, its role not yet looked up.
 pub(super) struct Listener {
     pub(super) listen: SocketAddr,

@@ -143,16 +143,15 @@ impl Handler for Container {
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
             let end = now.plus(WAIT);
-            let verdict = match known {
-                Some(verdict) => verdict,
-                None => {
-                    let asked = Asked {
-                        visitor: &visitor,
-                        role: &role,
-                        lease: Some(&lease),
-                    };
-                    access.decide(asked, WAIT).await
-                }
+            let verdict = if let Some(verdict) = known {
+                verdict
+            } else {
+                let asked = Asked {
+                    visitor: &visitor,
+                    role: &role,
+                    lease: Some(&lease),
+                };
+                access.decide(asked, WAIT).await
             };
             let role = match verdict {
                 Verdict::Yes(role) => role,

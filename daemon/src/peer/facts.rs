@@ -1,16 +1,15 @@
 //! Reads what there is to know about a pinned process: few small files, through its directory (proc(5)).
 
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Dir, Mode, OFlags, openat, readlinkat_raw};
 
 use super::consumer::{Link, Tree};
 use super::file::File;
 use super::handle::{Handle, read_file, read_stat};
-use super::process::DELETED;
 use super::stat::Stat;
-use super::{Ancestor, Namespace, Process, cgroup, namespaces, script};
+use super::{Ancestor, Process, cgroup, namespaces, script};
 
 /// What is read of a command line. A longer one (a Java class path) costs a larger second read.
 const USUAL_ARGUMENTS: usize = 4096;
@@ -50,8 +49,6 @@ impl Handle {
         let script = self.exe().and_then(|exe| script::of(exe, &argv));
         let groups = text(directory, "cgroup", &mut [0; 4096]);
         let cgroup = groups.as_deref().and_then(cgroup::path);
-        let namespaces = namespaces::foreign(directory);
-        let program = self.program(namespaces.as_deref());
         let process = Process {
             argv0: argv.first().map(|argv0| clip(argv0, LONGEST_NAME)),
             arguments: super::all_arguments_wanted().then(|| {
@@ -62,8 +59,7 @@ impl Handle {
             cwd: self.path("cwd"),
             cgroup: cgroup.map(str::to_owned),
             unit: cgroup.and_then(cgroup::unit).map(str::to_owned),
-            namespaces,
-            program,
+            namespaces: namespaces::foreign(directory),
             ..outline
         };
         self.is_same(directory).then_some(process)
@@ -81,17 +77,9 @@ impl Handle {
         self.is_same(directory).then(|| Ancestor {
             pid: self.link().pid,
             start_time,
-            program: self.program(None),
             exe,
             argv0: argv0.map(|argv0| clip(argv0, LONGEST_ANCESTOR)),
         })
-    }
-
-    /// The executable as rules may match it ([`Process::program`]).
-    fn program(&self, namespaces: Option<&[Namespace]>) -> Option<PathBuf> {
-        let (exe, file) = (self.exe()?, self.file()?);
-        let is_here = || File::here(exe).is_some_and(|here| here.is(file));
-        program(exe, file.names == 0, namespaces, is_here)
     }
 
     /// Whether it still runs, and runs what it ran when first looked at: no exec came between the reads.
@@ -156,23 +144,6 @@ pub(super) fn arguments(directory: BorrowedFd<'_>) -> String {
 fn text(directory: BorrowedFd<'_>, name: &str, buffer: &mut [u8]) -> Option<String> {
     let length = read_file(directory, name, buffer)?;
     Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
-}
-
-/// The executable's path as rules may match it ([`Process::program`]).
-fn program(
-    exe: &Path,
-    deleted: bool,
-    namespaces: Option<&[Namespace]>,
-    is_here: impl FnOnce() -> bool,
-) -> Option<PathBuf> {
-    let same_view = namespaces.is_some_and(|foreign| !foreign.contains(&Namespace::Mnt));
-    if !same_view {
-        return is_here().then(|| exe.to_owned());
-    }
-    match exe.to_str().and_then(|path| path.strip_suffix(DELETED)) {
-        Some(path) if deleted => Some(path.into()),
-        _ => Some(exe.to_owned()),
-    }
 }
 
 fn clip(text: &str, most: usize) -> String {

@@ -57,7 +57,6 @@ fn knows_this_process() {
     assert_eq!(own.argv0, std::env::args().next());
     assert_eq!(own.script, None);
     assert!(own.cgroup.is_some_and(|path| path.starts_with('/')));
-    assert_eq!(own.program, own.exe);
     assert_eq!(own.namespaces, Some(vec![]));
 }
 
@@ -80,46 +79,6 @@ fn either_way_of_pinning_tells_the_same() {
     for handle in &handles {
         assert!(!handle.runs() && handle.unchanged().is_none() && handle.ppid().is_none());
         assert!(handle.facts().is_none() && handle.ancestor().is_none());
-    }
-}
-
-#[test]
-fn a_program_that_was_deleted_is_still_the_one_of_that_name() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("tool");
-    std::fs::copy("/bin/sh", &path).unwrap();
-    let running = Running::start(Command::new(&path).args(["-c", "echo up; read line"]));
-    let facts = || process(running.0.id()).unwrap();
-    assert_eq!(facts().program.as_ref(), Some(&path));
-    std::fs::remove_file(&path).unwrap();
-    let deleted = format!("{}{DELETED}", path.display());
-    assert_eq!(facts().exe, Some(deleted.into()));
-    assert_eq!(facts().program.as_ref(), Some(&path));
-}
-
-#[test]
-fn a_name_from_another_view_of_the_files_is_not_believed() {
-    let exe = Path::new("/usr/bin/aws");
-    let gone = Path::new("/usr/bin/aws (deleted)");
-    let own = Some(&[Namespace::Pid][..]);
-    let other = Some(&[Namespace::Mnt][..]);
-    for (path, deleted, namespaces, is_here, expected) in [
-        (exe, false, own, false, Some(exe)),
-        (gone, true, own, false, Some(exe)),
-        // A file that has such a name.
-        (gone, false, own, true, Some(gone)),
-        (exe, false, other, true, Some(exe)),
-        (exe, false, other, false, None),
-        (gone, true, other, false, None),
-        (exe, false, None, false, None),
-        (exe, false, None, true, Some(exe)),
-    ] {
-        let found = program(path, deleted, namespaces, || is_here);
-        assert_eq!(
-            found.as_deref(),
-            expected,
-            "{path:?} {namespaces:?} {is_here}"
-        );
     }
 }
 

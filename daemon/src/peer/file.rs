@@ -28,6 +28,7 @@ impl File {
             device: found.st_dev,
             inode: found.st_ino,
             changed: (found.st_ctime, found.st_ctime_nsec),
+            #[allow(clippy::useless_conversion, reason = "32 bits on other processors")]
             names: u64::from(found.st_nlink),
             uid: found.st_uid,
             gid: found.st_gid,

@@ -25,14 +25,9 @@ pub struct Process {
     #[serde(skip_serializing_if = "is_unknown")]
     pub sid: u32,
     /// Executable, as the kernel names it: with ` (deleted)` at its end if the file is gone, and in the words of
-    /// the process's own mount namespace. So not for rules; see `program`.
+    /// the process's own mount namespace, in which anybody can have their program as `/usr/bin/aws`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
     pub exe: Option<PathBuf>,
-    /// The path of the executable where it is certain that the daemon means the same file by it: what a rule may
-    /// match. Without ` (deleted)`, and not known of a process in another mount namespace that runs another file
-    /// than the one of that name here, for such a namespace anybody can make, with their program as `/usr/bin/aws`.
-    #[serde(skip)]
-    pub program: Option<PathBuf>,
     /// `argv[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argv0: Option<String>,
@@ -75,9 +70,6 @@ pub struct Ancestor {
     /// Executable, as the kernel names it ([`Process::exe`]); not known of another user's.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
     pub exe: Option<PathBuf>,
-    /// The same where rules may match it ([`Process::program`]).
-    #[serde(skip)]
-    pub program: Option<PathBuf>,
     /// `argv[0]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argv0: Option<String>,

@@ -4,6 +4,8 @@
 //! One process looks, another makes the peers (the ignored tests below). A peer says by its working directory
 //! which connections are its own; whoever is named must have that one. Nobody may be named instead.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream as Connection;
 use std::os::unix::process::CommandExt;
@@ -152,6 +154,7 @@ fn have_parents_that_exit() {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let parent = fork(|| {
             enter("peer", round);
+            #[expect(clippy::zombie_processes, reason = "it is left behind on purpose")]
             let client = Command::new(place().join("rolecall"))
                 .args(["--ignored", "--exact", "peer::races::stay_connected"])
                 .stdout(writer.try_clone().unwrap())

@@ -22,6 +22,13 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether every way in names a uid or a unit, as each role of the system service must.
+    pub fn name_somebody(&self) -> bool {
+        let names = |entry: &Allow| entry.uid.is_some() || entry.unit.is_some();
+        let entries = !self.allow.is_empty() && self.allow.iter().all(names);
+        self.uid.is_some() || self.unit.is_some() || entries
+    }
+
     /// Whether they ask for nothing: then a read looks at nobody.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

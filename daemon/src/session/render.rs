@@ -83,8 +83,8 @@ fn http_body(session: &Session, reported: Timestamp) -> Bytes {
 fn wiped_json(value: &impl Serialize) -> Bytes {
     let mut length = Length(0);
     serde_json::to_writer(&mut length, value).expect("strings and numbers always serialise");
-    Bytes::from_owner(secrets::locked(length.0, |mut room| {
-        serde_json::to_writer(&mut room, value).expect("it fills the room made for it");
+    Bytes::from_owner(secrets::locked(length.0, |room| {
+        serde_json::to_writer(room, value).expect("it fills the room made for it");
     }))
 }
 

@@ -67,7 +67,9 @@ impl Browser {
         world.write("resolv.conf", &dns.resolv_conf());
         let (user, home) = (world.user(), world.path("tmp"));
         let log = File::create(world.path("browser.log")).expect("a log");
-        let child = Command::new("unshare")
+        let child = Command::new("setpriv")
+            // Not left behind either when the tests are killed.
+            .args(["--pdeathsig=KILL", "unshare"])
             // A process namespace, so that the browser's many processes end with the first.
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args([
@@ -77,7 +79,8 @@ impl Browser {
                 "sh",
             ])
             .arg(world.path("resolv.conf"))
-            .args(["setpriv", "--clear-groups"])
+            // The kernel forgets whose death ends a process when that becomes another user: said once more.
+            .args(["setpriv", "--clear-groups", "--pdeathsig=KILL"])
             .arg(format!("--reuid={}", user.uid))
             .arg(format!("--regid={}", user.gid))
             .arg("--")
@@ -98,7 +101,7 @@ impl Browser {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("unshare can be started");
+            .expect("setpriv can be started");
         Self { child }
     }
 

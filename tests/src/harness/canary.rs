@@ -1,11 +1,11 @@
 //! Secrets that are looked for where they must not be, however they are written there.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use memchr::memmem;
 
 /// How much of what stands before a secret is shown.
 const CONTEXT: usize = 120;
@@ -33,12 +33,7 @@ impl Canaries {
         assert!(plain.len() >= 8, "too short to be looked for: {what}");
         let bytes = plain.as_bytes();
         let mut forms = vec![bytes.to_vec(), bytes.iter().rev().copied().collect()];
-        forms.push(
-            bytes
-                .iter()
-                .flat_map(|byte| format!("{byte:02x}").into_bytes())
-                .collect(),
-        );
+        forms.push(hexadecimal(plain).into_bytes());
         // In Base64 it depends on what stands before, and the last characters on what follows.
         for start in 0..3 {
             let whole = (bytes.len() - start) / 3 * 3;
@@ -54,18 +49,38 @@ impl Canaries {
         });
     }
 
-    /// What of them is in `bytes`, with what stands before it.
-    pub fn found_in(&self, bytes: &[u8]) -> Vec<String> {
-        let mut found = Vec::new();
-        for canary in &self.0 {
-            for form in &canary.forms {
-                if let Some(at) = memmem::find(bytes, form) {
-                    let before = &bytes[at.saturating_sub(CONTEXT)..at];
-                    found.push(format!("{} after {}", canary.what, before.escape_ascii()));
-                }
+    /// Where in `bytes` they are, in any form, and which.
+    ///
+    /// One pass for all of them: cores are large, and this is not compiled to be quick.
+    pub fn places_in(&self, bytes: &[u8]) -> Vec<(usize, &str)> {
+        let forms = || {
+            self.0
+                .iter()
+                .flat_map(|it| it.forms.iter().map(move |form| (it, form)))
+        };
+        let mut begins = vec![false; 1 << 16];
+        for (_, form) in forms() {
+            begins[usize::from(form[0]) << 8 | usize::from(form[1])] = true;
+        }
+        let mut places = Vec::new();
+        let mut last = 0_usize;
+        for (end, &byte) in bytes.iter().enumerate() {
+            last = (last << 8 | usize::from(byte)) & 0xffff;
+            if begins[last] && end > 0 {
+                let found = forms().find(|(_, form)| bytes[end - 1..].starts_with(form));
+                places.extend(found.map(|(canary, _)| (end - 1, canary.what.as_str())));
             }
         }
-        found
+        places
+    }
+
+    /// What of them is in `bytes`, with what stands before it.
+    pub fn found_in(&self, bytes: &[u8]) -> Vec<String> {
+        let places = self.places_in(bytes).into_iter().map(|(at, what)| {
+            let before = &bytes[at.saturating_sub(CONTEXT)..at];
+            format!("{what} after {}", before.escape_ascii())
+        });
+        places.collect()
     }
 
     /// Fails if any is in `bytes`.
@@ -97,6 +112,14 @@ impl Canaries {
         }
         files.len()
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut digits, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// Every regular file below `directory`.
@@ -131,7 +154,7 @@ mod tests {
             SECRET.replace('+', "%2B").replace('/', "%2F"),
             format!("{{\"a\":\"{}\"}}", SECRET.replace('/', "\\/")),
             SECRET.chars().rev().collect(),
-            SECRET.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            hexadecimal(SECRET),
             base64(SECRET.to_owned()),
             base64(format!("a{SECRET}")),
             base64(format!("user:{SECRET}@proxy")),

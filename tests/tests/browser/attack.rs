@@ -161,6 +161,15 @@ impl Attack {
         String::from_utf8_lossy(&log).into_owned()
     }
 
+    /// How many processes the browser has.
+    pub(crate) fn browser_processes(&self) -> usize {
+        let profile = self.world.path("tmp/browser").display().to_string();
+        let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let lines = processes.filter_map(|it| std::fs::read(it.path().join("cmdline")).ok());
+        let is_its = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(&profile);
+        lines.filter(is_its).count()
+    }
+
     /// How often each HTTP door gave what was asked for.
     pub(crate) fn doors_answers(&self) -> Vec<String> {
         let metrics = self.world.get("/v1/metrics").text();

@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use rolecall_tests::browser::Browser;
-use rolecall_tests::harness::until;
+use rolecall_tests::harness::{eventually, until};
 
 use crate::attack::{Attack, DOORS, LOCAL_ACCESS, SECRET};
 
@@ -56,6 +56,23 @@ fn rebind(attack: &Attack, browser: &mut Browser, states: &[&str]) {
     wait_for("the other address", attack, browser, || {
         let done = DOORS.map(|door| states.iter().find_map(|state| attack.report(door, state)));
         done.iter().all(Option::is_some).then_some(())
+    });
+}
+
+/// What the other tests rely on to leave nothing behind.
+#[test]
+fn the_browser_s_many_processes_end_with_it() {
+    let Some(attack) = Attack::prepare(5) else {
+        return;
+    };
+    let mut browser = attack.open("crossing", &[]);
+    wait_for("the page", &attack, &mut browser, || {
+        attack.report("crossing", "loaded")
+    });
+    assert!(attack.browser_processes() > 1);
+    drop(browser);
+    eventually("the end of the browser", || {
+        (attack.browser_processes() == 0).then_some(())
     });
 }
 

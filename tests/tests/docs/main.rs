@@ -6,6 +6,7 @@ mod architecture;
 mod compatibility;
 mod configuration;
 mod links;
+mod security;
 mod service;
 mod tracked;
 

@@ -1,7 +1,11 @@
 //! Whom the ledger names, when processes end, hand their connections on, and live in namespaces of their own.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails; what is skipped is said"
+)]
 
 mod namespaces;
 mod races;
@@ -34,6 +38,8 @@ fn in_own_pids(test: &str) -> Option<Command> {
         eprintln!("skipped: no pid namespace can be made");
         return None;
     };
+    // The programs are built here, by the first world, however long that takes.
+    drop(World::new());
     // The shell is the namespace's first process, and so takes in orphans.
     let mut command = make(way, "\"$@\"; exit $?");
     command

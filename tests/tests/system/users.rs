@@ -41,7 +41,7 @@ fn each_gets_the_roles_that_name_them_and_hears_of_no_other() {
         assert_eq!(host.rolecall(user, &["whoami", other]).code(), Some(5));
         host.wait_for_record("the refusal", |record| {
             record["event"] == "refused"
-                && record["rule"] == "allow"
+                && record["rule"] == "uid"
                 && record["peer"]["uid"] == user.uid
         });
         // A name nobody has leads to no other's.

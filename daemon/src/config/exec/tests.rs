@@ -115,7 +115,7 @@ fn files_that_broke_are_replaced_by_those_in_force_less_their_keys() {
         "[roles.r]\nrole_arn = \"{ARN}r\"\nsource_profile = \"base\"\nregion = \"eu-north-1\"\n"
     );
     let config = "[profile r]\nretry_mode = adaptive\n# aws_secret_access_key = old\n[profile other]\nregion = x\n\
-                  aws_secret_access_key =\n  s3\ns3 =\n  addressing_style = path\n";
+                  aws_secret_access_key = s9\ns3 =\n  addressing_style = path\n";
     let credentials =
         "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s2\naws_session_token = t\n";
     let home = Home::new(&toml, config, credentials);
@@ -129,7 +129,7 @@ fn files_that_broke_are_replaced_by_those_in_force_less_their_keys() {
         assert_eq!(shared.get("other", "region"), Some("x"));
         assert_eq!(shared.get("other", "s3"), Some("\naddressing_style = path"));
         let both = format!("{}{}", *files.config, *files.credentials);
-        for key in ["AKIABASE", "s2", "token", "old", "access_key"] {
+        for key in ["AKIABASE", "s2", "s9", "token", "old", "access_key"] {
             assert!(!both.contains(key), "{key}: {both}");
         }
     }

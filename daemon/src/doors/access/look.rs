@@ -58,7 +58,7 @@ pub(super) async fn wish(
 }
 
 /// A lease, as far as consent has to do with it.
-pub(super) fn askers_lease(lease: &Lease) -> AskersLease {
+pub(super) fn askers_lease(lease: &Arc<Lease>) -> AskersLease {
     let leader = lease.scope().leader();
     AskersLease {
         id: lease.id().to_owned(),
@@ -67,9 +67,10 @@ pub(super) fn askers_lease(lease: &Lease) -> AskersLease {
     }
 }
 
-/// The same question for all that hold a lease.
+/// The same question for all that hold a lease, whoever they are: its own socket may be another uid's.
 pub(super) fn of_lease(question: &Question, lease: &str) -> Question {
     Question {
+        uid: u32::MAX,
         program: None,
         place: Place::Lease(lease.to_owned()),
         ..question.clone()

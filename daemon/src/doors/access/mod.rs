@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rolecall::api::Door;
+
 use super::needs::{RoleInForce, WhoIs};
 use super::records::Records;
 use super::visitor::Visitor;
@@ -119,18 +121,18 @@ impl Access {
         }
     }
 
-    /// Whether a lease of `role` may be made. The door it is for must be open to the role; who may have it is
+    /// Whether a lease of `role` may be made for `door`. That must be open to the role; who may have it is
     /// decided anew with each read, as the lease is for a command that is yet to be started. A consent is
     /// asked for now, while somebody looks: the second value is what it was given for, to be handed on to
     /// the lease ([`Self::leased`]).
     pub async fn decide_lease(
         &self,
         asked: Asked<'_>,
+        door: Door,
         reason: Option<String>,
         limit: Duration,
     ) -> Result<Option<Question>, Denial> {
         let role = asked.role.role();
-        let door = rolecall::api::Door::Container;
         if let Some(denial) = self.locked(asked).or_else(|| denial::of_door(role, door)) {
             return Err(self.told(asked, denial));
         }
@@ -194,7 +196,7 @@ impl Access {
         if role.rules.confirm == Confirm::Never {
             return Ok(());
         }
-        let lease = asked.lease.map(|lease| look::askers_lease(lease));
+        let lease = asked.lease.map(look::askers_lease);
         let wish = look::wish(&self.parts.whois, asked, lease).await;
         // Consent to a lease is consent to whoever holds it.
         let leased = asked.lease.zip(wish.as_ref()).is_some_and(|(lease, wish)| {

@@ -84,9 +84,9 @@ impl Rig {
         let drain = watch::Sender::new(false);
         let socket = Socket::new(Tools {
             roles: world.roles.clone(),
+            leased: Some(world.leased(&leases)),
             leases,
             access: world.access(),
-            leased: None,
             records: world.records.clone(),
             control: world.control.clone(),
             metrics: world.metrics.clone(),

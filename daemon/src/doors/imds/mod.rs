@@ -198,16 +198,15 @@ impl Inner {
         let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
         Answering::later(async move {
             let end = now.plus(WAIT);
-            let verdict = match known {
-                Some(verdict) => verdict,
-                None => {
-                    let asked = Asked {
-                        visitor: &visitor,
-                        role: &role,
-                        lease: door.lease.as_ref(),
-                    };
-                    door.access.decide(asked, WAIT).await
-                }
+            let verdict = if let Some(verdict) = known {
+                verdict
+            } else {
+                let asked = Asked {
+                    visitor: &visitor,
+                    role: &role,
+                    lease: door.lease.as_ref(),
+                };
+                door.access.decide(asked, WAIT).await
             };
             let role = match verdict {
                 Verdict::Yes(role) => role,
@@ -219,7 +218,7 @@ impl Inner {
                     let asked = Asked {
                         visitor: &visitor,
                         role: &role,
-                        lease: None,
+                        lease: door.lease.as_ref(),
                     };
                     if let Err(denial) = door.access.after_waiting(asked) {
                         return empty(status_denied(&denial));

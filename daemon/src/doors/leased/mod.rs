@@ -194,7 +194,7 @@ impl Leased {
                 let bound = ready
                     .imds
                     .map_or_else(|| bind::lease_imds(Some(port)), Ok)?;
-                self.run(
+                run(
                     Listener::Tcp(TcpListener::from_std(bound)?),
                     self.imds(lease, address),
                     Arc::clone(&self.parts.common),
@@ -208,7 +208,7 @@ impl Leased {
                 let random = &*self.parts.random;
                 let (bound, placed) =
                     (ready.socket).map_or_else(|| socket_at(socket, random), Ok)?;
-                self.run(
+                run(
                     Listener::LeaseUnix(UnixListener::from_std(bound)?),
                     Arc::new(LeaseSocket::new(&self.parts, lease, self)),
                     self.common_for(socket),
@@ -246,22 +246,6 @@ impl Leased {
         // After it is in the table: a lease that has ended meanwhile takes it out again.
         let closing = Closing(Arc::downgrade(self), lease.id().to_owned());
         lease.hold(Box::new(closing));
-    }
-
-    fn run(
-        &self,
-        listener: Listener,
-        handler: Arc<dyn Handler>,
-        common: Arc<Common>,
-        placed: Option<Placed>,
-    ) -> io::Result<Running> {
-        let server = Server::new(listener, handler, common)?;
-        let (drain, draining) = watch::channel(false);
-        Ok(Running {
-            drain,
-            task: tokio::spawn(server.run(draining, DRAIN)),
-            _placed: placed,
-        })
     }
 
     fn imds(&self, lease: &Arc<Lease>, address: std::net::SocketAddr) -> Arc<dyn Handler> {
@@ -306,6 +290,21 @@ impl Leased {
     fn open(&self) -> MutexGuard<'_, BTreeMap<(String, Door), Opened>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn run(
+    listener: Listener,
+    handler: Arc<dyn Handler>,
+    common: Arc<Common>,
+    placed: Option<Placed>,
+) -> io::Result<Running> {
+    let server = Server::new(listener, handler, common)?;
+    let (drain, draining) = watch::channel(false);
+    Ok(Running {
+        drain,
+        task: tokio::spawn(server.run(draining, DRAIN)),
+        _placed: placed,
+    })
 }
 
 fn bind_all(

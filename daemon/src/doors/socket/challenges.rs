@@ -26,8 +26,12 @@ pub(super) fn answer(
     Answering::later(async move {
         let peer = visitor.peer().cloned();
         let answerer = {
-            let peer = peer.clone();
-            let look = move || peer.as_ref().map(Answerer::of).unwrap_or_default();
+            let (peer, owner) = (peer.clone(), tools.uid);
+            let look = move || {
+                let peer = peer.as_ref();
+                peer.map(|peer| Answerer::of(peer, owner))
+                    .unwrap_or_default()
+            };
             tokio::task::spawn_blocking(look)
                 .await
                 .expect("looking at processes does not panic, and panics abort")

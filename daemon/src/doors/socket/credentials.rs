@@ -22,7 +22,7 @@ pub(super) fn answer(
 ) -> Answering {
     let now = tools.clock.now();
     if let Some(role) = named(tools, role)
-        && sight.shows(role.role())
+        && sight.hides(role.role()).is_none()
         && let Some(Verdict::Yes(role)) = tools.access.at_once(asked(visitor, &role))
         && let Some(served) = role.read(now)
     {

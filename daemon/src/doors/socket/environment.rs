@@ -229,16 +229,13 @@ mod tests {
                 prop_assert_eq!(&after["AWS_EC2_METADATA_V1_DISABLED"], "true");
                 prop_assert_eq!(&after["AWS_CONFIG_FILE"], "/run/config");
                 prop_assert_eq!(&after["AWS_SHARED_CREDENTIALS_FILE"], "/run/credentials");
-                match expected {
-                    "container" => {
-                        prop_assert_eq!(&after[FULL_URI], "http://127.0.0.1:49152/role/dev");
-                        prop_assert_eq!(&after[TOKEN], "rolecall_t");
-                        prop_assert_eq!(&after[TOKEN_FILE], "/run/token");
-                    }
-                    _ => {
-                        prop_assert_eq!(&after["AWS_EC2_METADATA_SERVICE_ENDPOINT"], "http://127.0.0.1:4711");
-                        prop_assert!(!after.contains_key(TOKEN) && !after.contains_key(TOKEN_FILE));
-                    }
+                if expected == "container" {
+                    prop_assert_eq!(&after[FULL_URI], "http://127.0.0.1:49152/role/dev");
+                    prop_assert_eq!(&after[TOKEN], "rolecall_t");
+                    prop_assert_eq!(&after[TOKEN_FILE], "/run/token");
+                } else {
+                    prop_assert_eq!(&after["AWS_EC2_METADATA_SERVICE_ENDPOINT"], "http://127.0.0.1:4711");
+                    prop_assert!(!after.contains_key(TOKEN) && !after.contains_key(TOKEN_FILE));
                 }
                 for name in BYSTANDERS {
                     prop_assert_eq!(after.get(name), before.get(name));

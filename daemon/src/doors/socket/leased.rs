@@ -123,14 +123,18 @@ impl Inner {
         Answering::later(async move {
             let begun = socket.clock.now();
             let asked = socket.asked(&visitor, &role);
-            let role = match socket.access.decide(asked, query.wait).await {
+            let role = match socket.access.decide(asked, query.patience()).await {
                 Verdict::Yes(role) => role,
-                Verdict::No(denial) => return problem::answer(denial.problem()),
+                Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
             };
             let left = socket.clock.now().until(begun.plus(query.wait));
             match obtain(&*socket.roles, &*socket.clock, role, left).await {
                 Ok((role, served)) => {
-                    socket.give(&visitor, role.as_ref(), &served, socket.clock.now())
+                    let asked = socket.asked(&visitor, &role);
+                    match socket.access.after_waiting(asked) {
+                        Ok(()) => socket.give(&visitor, role.as_ref(), &served, socket.clock.now()),
+                        Err(denial) => problem::denied(&denial, query.can_prompt),
+                    }
                 }
                 Err(none) => problem::answer(none.problem()),
             }

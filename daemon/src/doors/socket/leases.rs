@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
+use rolecall::api::{Code, Door, LeaseGrant, LeaseRequest, Problem};
 
 use super::super::access::{Asked, Denial};
 use super::super::answer::{Answering, Response, empty};
@@ -93,9 +93,14 @@ async fn grant(
         role: &role,
         lease: None,
     };
+    let door = if doors.imds {
+        Door::Imds
+    } else {
+        Door::Container
+    };
     let consent = tools
         .access
-        .decide_lease(asked, request.reason.clone(), patience)
+        .decide_lease(asked, door, request.reason.clone(), patience)
         .await
         .map_err(NotGranted::Denied)?;
     if role.read(tools.clock.now()).is_none() {

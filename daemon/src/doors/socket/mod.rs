@@ -235,16 +235,18 @@ async fn find_for(
         Err(problem) if *sight == Sight::All => return Err(problem),
         Err(_) => {
             let roles = tools.roles.roles();
-            let theirs = roles.iter().filter(|role| sight.shows(role.role()));
+            let theirs = roles
+                .iter()
+                .filter(|role| sight.hides(role.role()).is_none());
             let names = theirs.map(|role| role.role().name.as_str());
             return Err(problem::unknown_role(name, names));
         }
     };
-    if sight.shows(role.role()) {
+    let Some(rule) = sight.hides(role.role()) else {
         return Ok(role);
-    }
+    };
     let problem = sight::not_theirs(name);
-    (tools.records).refused(visitor, "allow", &problem.message, tools.clock.now());
+    (tools.records).refused(visitor, rule, &problem.message, tools.clock.now());
     Err(problem)
 }
 

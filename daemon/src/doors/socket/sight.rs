@@ -4,13 +4,12 @@
 //! admits others, too: each gets the roles that name their uid or unit, and learns of nothing else: no other
 //! role, no other user's reads, no leases, no ledger, no files of the configuration.
 
-use std::sync::Arc;
-
 use rolecall::api::{Code, ConfigStatus, DoorStatus, LedgerStatus, Problem, Status};
 
 use super::super::visitor::Visitor;
 use super::route::Route;
-use crate::recipe::{Role, Rules};
+use crate::peer::rules::{Facts, judge};
+use crate::recipe::Role;
 
 /// What one visitor is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,33 +17,32 @@ pub(super) enum Sight {
     /// Everything: it is the visitor's own daemon, or the visitor is root.
     All,
     /// What is theirs.
-    Own {
-        /// Their uid.
-        uid: u32,
-        /// The unit they run in, if it is known.
-        unit: Option<String>,
-    },
+    Own(Box<Facts>),
 }
 
 impl Sight {
     /// Of a visitor of the daemon that belongs to `owner`.
-    pub(super) fn of(visitor: &Arc<Visitor>, owner: u32) -> Self {
+    pub(super) fn of(visitor: &Visitor, owner: u32) -> Self {
         if visitor.is_in_charge(owner) {
             return Self::All;
         }
-        let process = visitor.complete().and_then(|it| it.process.as_ref());
-        Self::Own {
+        Self::Own(Box::new(Facts {
             uid: visitor.uid(),
-            unit: process.and_then(|process| process.unit.clone()),
-        }
+            process: visitor.complete().and_then(|it| it.process.clone()),
+            ..Facts::default()
+        }))
     }
 
-    /// Whether they are shown the role: one of its rules is for their uid or unit. Roles without such a rule
-    /// are nobody's (`config::system` makes them unusable).
-    pub(super) fn shows(&self, role: &Role) -> bool {
+    /// The rule that keeps the role from them, if one does: a role of the system service names somebody's uid
+    /// or unit, and those are who it is shown to. (`config::system` makes every other role unusable.)
+    pub(super) fn hides(&self, role: &Role) -> Option<&'static str> {
         match self {
-            Self::All => true,
-            Self::Own { uid, unit } => is_theirs(&role.rules, *uid, unit.as_deref()),
+            Self::All => None,
+            Self::Own(_) if !role.rules.name_somebody() => Some("allow"),
+            // Of executables nothing is known here, so no rule on one holds.
+            Self::Own(facts) => judge(&role.rules, facts, |_| None)
+                .err()
+                .map(|refused| refused.rule),
         }
     }
 
@@ -52,7 +50,7 @@ impl Sight {
     pub(super) fn opens(&self, route: &Route<'_>) -> bool {
         match self {
             Self::All => true,
-            Self::Own { .. } => matches!(
+            Self::Own(_) => matches!(
                 route,
                 Route::Credentials(_) | Route::Whoami(_) | Route::Roles | Route::Status
             ),
@@ -63,13 +61,13 @@ impl Sight {
     pub(super) fn uid(&self) -> Option<u32> {
         match self {
             Self::All => None,
-            Self::Own { uid, .. } => Some(*uid),
+            Self::Own(facts) => Some(facts.uid),
         }
     }
 
     /// The status without what is not theirs; its roles are chosen already.
     pub(super) fn of_status(&self, status: Status) -> Status {
-        let Self::Own { .. } = self else {
+        let Self::Own(_) = self else {
             return status;
         };
         let shown = |door: &DoorStatus| match &door.role {
@@ -99,21 +97,6 @@ impl Sight {
     }
 }
 
-fn is_theirs(rules: &Rules, uid: u32, unit: Option<&str>) -> bool {
-    let fits = |their_uid: Option<u32>, their_unit: Option<&String>| {
-        their_uid.is_none_or(|wanted| wanted == uid)
-            && their_unit.is_none_or(|wanted| unit == Some(wanted))
-    };
-    let narrowed = rules.uid.is_some() || rules.unit.is_some();
-    let mut entries = rules.allow.iter();
-    fits(rules.uid, rules.unit.as_ref())
-        && ((rules.allow.is_empty() && narrowed)
-            || entries.any(|entry| {
-                (narrowed || entry.uid.is_some() || entry.unit.is_some())
-                    && fits(entry.uid, entry.unit.as_ref())
-            }))
-}
-
 /// The answer to what is not theirs to ask.
 pub(super) fn not_in_charge() -> Problem {
     Problem {
@@ -137,8 +120,23 @@ pub(super) fn not_theirs(role: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::fake::FakeRole;
+    use super::super::super::needs::RoleInForce as _;
     use super::*;
+    use crate::peer::Process;
+    use crate::recipe::Rules;
     use crate::recipe::rules::Allow;
+
+    fn own(uid: u32, unit: Option<&str>) -> Sight {
+        Sight::Own(Box::new(Facts {
+            uid,
+            process: Some(Process {
+                unit: unit.map(str::to_owned),
+                ..Process::default()
+            }),
+            ..Facts::default()
+        }))
+    }
 
     #[test]
     fn a_role_is_theirs_by_uid_and_unit() {
@@ -147,69 +145,74 @@ mod tests {
             unit: unit.map(str::to_owned),
             ..Allow::default()
         };
+        let allow = |allow| Rules {
+            allow,
+            ..Rules::default()
+        };
+        let executable = Allow {
+            exe: Some("/bin/sh".into()),
+            ..entry(Some(1001), None)
+        };
+        let shorthand = Rules {
+            uid: Some(1001),
+            ..allow(vec![entry(None, Some("deploy.service"))])
+        };
         let deploy = Some("deploy.service");
-        for (allow, uid, unit, expected) in [
-            (vec![], 1001, None, false),
-            (vec![entry(None, None)], 1001, None, false),
-            (vec![entry(Some(1001), None)], 1001, None, true),
-            (vec![entry(Some(1001), None)], 1002, deploy, false),
-            (vec![entry(None, deploy)], 1001, deploy, true),
+        for (rules, uid, unit, hidden) in [
+            (Rules::default(), 1001, None, Some("allow")),
+            (allow(vec![entry(None, None)]), 1001, None, Some("allow")),
+            (allow(vec![entry(Some(1001), None)]), 1001, None, None),
             (
-                vec![entry(None, deploy)],
-                1001,
-                Some("other.service"),
-                false,
+                allow(vec![entry(Some(1001), None)]),
+                1002,
+                deploy,
+                Some("allow"),
             ),
-            (vec![entry(None, deploy)], 1001, None, false),
-            (vec![entry(Some(1001), deploy)], 1001, deploy, true),
-            (vec![entry(Some(1001), deploy)], 1001, None, false),
-            (vec![entry(Some(1001), deploy)], 1002, deploy, false),
+            (allow(vec![entry(None, deploy)]), 1001, deploy, None),
             (
-                vec![entry(Some(1002), None), entry(Some(1001), None)],
+                allow(vec![entry(None, deploy)]),
+                1001,
+                Some("a.service"),
+                Some("allow"),
+            ),
+            (allow(vec![entry(None, deploy)]), 1001, None, Some("allow")),
+            (allow(vec![executable]), 1001, None, Some("allow")),
+            (
+                allow(vec![entry(Some(1002), None), entry(Some(1001), None)]),
                 1001,
                 None,
-                true,
+                None,
             ),
+            (shorthand.clone(), 1001, deploy, None),
+            (shorthand.clone(), 1001, None, Some("allow")),
+            (shorthand, 1002, deploy, Some("uid")),
         ] {
-            let rules = Rules {
-                allow,
-                ..Rules::default()
+            let role = Role {
+                rules,
+                ..FakeRole::new("dev", None).role().clone()
             };
-            assert_eq!(is_theirs(&rules, uid, unit), expected, "{rules:?}");
-            // The shorthands must hold beside that.
-            for (shorthand, also) in [(1001, uid == 1001), (4242, false)] {
-                let both = Rules {
-                    uid: Some(shorthand),
-                    ..rules.clone()
-                };
-                let expected = also && (expected || both.allow.is_empty());
-                if both.allow.iter().all(|it| *it != Allow::default()) {
-                    assert_eq!(is_theirs(&both, uid, unit), expected, "{both:?}");
-                }
-            }
+            assert_eq!(own(uid, unit).hides(&role), hidden, "{:?}", role.rules);
+            assert_eq!(Sight::All.hides(&role), None);
         }
     }
 
     #[test]
     fn what_is_not_named_is_closed() {
-        let own = Sight::Own {
-            uid: 1001,
-            unit: None,
-        };
+        let own = own(1001, None);
         let name = || "x".into();
         for (route, open) in [
             (Route::Credentials(name()), true),
             (Route::Whoami(name()), true),
             (Route::Roles, true),
             (Route::Status, true),
-            (Route::Events, false),
             (Route::Challenges, false),
             (Route::Challenge(name()), false),
-            (Route::Lock, false),
-            (Route::Unlock, false),
+            (Route::Events, false),
             (Route::Leases, false),
             (Route::Lease(name()), false),
             (Route::Ledger, false),
+            (Route::Lock, false),
+            (Route::Unlock, false),
             (Route::Metrics, false),
             (Route::Reload, false),
             (Route::ConfigCheck, false),

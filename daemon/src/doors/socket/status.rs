@@ -36,11 +36,12 @@ pub(super) fn roles(tools: &Tools, sight: &Sight) -> Vec<RoleStatus> {
         .roles
         .roles()
         .iter()
-        .filter(|role| sight.shows(role.role()))
+        .filter(|role| sight.hides(role.role()).is_none())
         .map(|role| {
             let name = role.role().name.as_str();
             let mut status = role.status(now);
             status.consumers = readers.of(name, sight.uid());
+            // It tells of everybody's refusals.
             if *sight == Sight::All {
                 status.notes.extend(tools.access.note(name, now));
             }

@@ -31,12 +31,14 @@ fn wanted(pid: u32) -> Wanted {
             name: None,
         }),
         reason: None,
+        through_lock: false,
         files: ExecFiles {
             config: String::new().into(),
             credentials: String::new().into(),
         },
         peer: None,
         consumer: None,
+        through_lock: false,
         doors: Doors::default(),
     }
 }
@@ -176,9 +178,9 @@ async fn a_peer_without_a_process_is_served_on_a_lease_s_socket() {
     });
     let admittance = Admittance {
         uid: UID,
-        root: false,
+        ..Admittance::default()
     };
-    let visitor = Arc::new(Visitor::of_unix(Some((peer, behind)), admittance));
+    let visitor = Arc::new(Visitor::of_unix(Some((peer, behind)), &admittance));
     let get = |path| head("GET", path, &[("host", "localhost")]);
     let taken = ask(&door, &visitor, get("/v1/credentials/dev"), "").await;
     assert_eq!(

@@ -56,6 +56,7 @@ fn one(change: impl FnOnce(&mut Allow)) -> Rules {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the fields of an entry take")]
 fn path(text: &str) -> Option<PathBuf> {
     Some(text.into())
 }
