@@ -38,7 +38,6 @@ fn wanted(pid: u32) -> Wanted {
         },
         peer: None,
         consumer: None,
-        through_lock: false,
         doors: Doors::default(),
     }
 }
