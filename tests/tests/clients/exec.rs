@@ -182,7 +182,10 @@ fn files_that_broke_do_not_keep_a_command_from_a_session_that_is_held() {
     let script = "cat \"$AWS_CONFIG_FILE\" \"$AWS_SHARED_CREDENTIALS_FILE\"";
     let finished = run(&mut exec(&world, "dev", &shell(&world, script)));
     let files = finished.ok();
-    assert!(files.starts_with("[default]\nregion = eu-west-1\n"), "{files}");
+    assert!(
+        files.starts_with("[default]\nregion = eu-west-1\n"),
+        "{files}"
+    );
     assert!(files.contains("[profile hub]"), "{files}");
     assert!(!files.contains(profiles::ALICE_SECRET), "{files}");
 }

@@ -47,10 +47,12 @@ impl Run {
             port,
             said: String::new(),
         };
-        run.canaries.add("the long-term secret", profiles::ALICE_SECRET);
+        run.canaries
+            .add("the long-term secret", profiles::ALICE_SECRET);
         run.canaries.add("the external id", EXTERNAL_ID);
         run.canaries.add("the key that is wrong", WRONG_KEY);
-        run.canaries.add("a proxy's password", "canaryProxyPassword5566778");
+        run.canaries
+            .add("a proxy's password", "canaryProxyPassword5566778");
         run.configure("");
         run.world.write(
             "home/.aws/config",
@@ -125,14 +127,20 @@ impl Run {
 
     /// A request by the user with something secret in it, answered by anything but 200.
     fn forged(&mut self, endpoint: &Endpoint, request: &Request) {
-        let answer = self.world.user().act(|| endpoint.send(request)).expect("an answer");
+        let answer = self
+            .world
+            .user()
+            .act(|| endpoint.send(request))
+            .expect("an answer");
         assert_ne!(answer.status, 200);
         self.said += &answer.text();
     }
 
     /// Fails if any canary is where it must not be.
     fn search(&self) {
-        let Self { world, canaries, .. } = self;
+        let Self {
+            world, canaries, ..
+        } = self;
         canaries.are_not_in("what commands said", &self.said);
         let log = world.log();
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
@@ -151,7 +159,11 @@ impl Run {
     fn search_running(&self) {
         // A lease's token is there to be read by its command; so are the user's own files beside it, whose
         // keys stand in them.
-        let of_lease = |path: &Path| ["token", "credentials", "config"].iter().any(|it| path.ends_with(it));
+        let of_lease = |path: &Path| {
+            ["token", "credentials", "config"]
+                .iter()
+                .any(|it| path.ends_with(it))
+        };
         let run = self.world.path("run");
         assert!(self.canaries.are_not_below(&run, of_lease) > 1);
         let own = format!("/proc/{}", self.world.pid());
@@ -162,10 +174,12 @@ impl Run {
                 continue;
             }
             if let Ok(bytes) = fs::read(entry.path()) {
-                self.canaries.are_not_in(&entry.path().display().to_string(), bytes);
+                self.canaries
+                    .are_not_in(&entry.path().display().to_string(), bytes);
             }
         }
-        self.canaries.are_not_below(Path::new(&format!("{own}/fdinfo")), |_| false);
+        self.canaries
+            .are_not_below(Path::new(&format!("{own}/fdinfo")), |_| false);
         for entry in fs::read_dir("/proc").expect("/proc").flatten() {
             if let Ok(line) = fs::read(entry.path().join("cmdline")) {
                 self.canaries.are_not_in("a command line", line);
@@ -191,9 +205,17 @@ fn failures_tell_no_secret() {
         ("spoke", "AccessDenied", parent.clone()),
         ("spoke", "SignatureDoesNotMatch", canonical),
         ("external", &*own, "no message".to_owned()),
-        ("spoke", "ValidationError", format!("1 error: {}", parent.replace(' ', "\u{1}"))),
+        (
+            "spoke",
+            "ValidationError",
+            format!("1 error: {}", parent.replace(' ', "\u{1}")),
+        ),
     ] {
-        let effect = Effect::Error { status: 403, code: code.to_owned(), message };
+        let effect = Effect::Error {
+            status: 403,
+            code: code.to_owned(),
+            message,
+        };
         run.world.aws.fail(Fault::new(effect).for_role(role).once());
         run.fails(role);
         // Denied is kept for a while: another way of asking again.
@@ -206,10 +228,17 @@ fn failures_tell_no_secret() {
         Effect::DeepXml { depth: 4000 },
         Effect::LongTermKey,
         Effect::CloseMidBody,
-        Effect::WrongArn { arn: format!("arn:aws:sts::1:assumed-role/{EXTERNAL_ID}/{hub_token}") },
+        Effect::WrongArn {
+            arn: format!("arn:aws:sts::1:assumed-role/{EXTERNAL_ID}/{hub_token}"),
+        },
         Effect::Lifetime { seconds: -5 },
     ] {
-        run.world.aws.fail(Fault::new(effect).on("AssumeRole").for_role("external").once());
+        run.world.aws.fail(
+            Fault::new(effect)
+                .on("AssumeRole")
+                .for_role("external")
+                .once(),
+        );
         run.rolecall(&["process", "external"]);
     }
     run.world.aws.heal();
@@ -222,13 +251,23 @@ fn failures_tell_no_secret() {
     let lease = run.world.lease("dev");
     run.canaries.add("a lease's token", &lease.token);
     let imds = Endpoint::Tcp(([127, 0, 0, 1], run.port).into());
-    run.canaries.add("a forged token", "canaryForged99817263554");
+    run.canaries
+        .add("a forged token", "canaryForged99817263554");
     let get = |path: &str| Request::get(path);
-    run.forged(&lease.endpoint, &get("/role/dev").header("authorization", "canaryForged99817263554"));
-    run.forged(&lease.endpoint, &get("/role/hub").header("authorization", &lease.token));
-    let forged = get("/latest/meta-data/").header("x-aws-ec2-metadata-token", "canaryForged99817263554");
+    run.forged(
+        &lease.endpoint,
+        &get("/role/dev").header("authorization", "canaryForged99817263554"),
+    );
+    run.forged(
+        &lease.endpoint,
+        &get("/role/hub").header("authorization", &lease.token),
+    );
+    let forged =
+        get("/latest/meta-data/").header("x-aws-ec2-metadata-token", "canaryForged99817263554");
     run.forged(&imds, &forged);
-    let forwarded = lease.request().header("x-forwarded-for", "canaryForged99817263554");
+    let forwarded = lease
+        .request()
+        .header("x-forwarded-for", "canaryForged99817263554");
     run.forged(&lease.endpoint, &forwarded);
 
     run.world.signal(Signal::USR1);
@@ -243,7 +282,8 @@ fn failures_tell_no_secret() {
 #[test]
 fn broken_configuration_tells_no_secret() {
     let mut run = Run::new();
-    run.canaries.add("a key in a broken line", "canaryBrokenLine44556677");
+    run.canaries
+        .add("a key in a broken line", "canaryBrokenLine44556677");
     run.world.start();
     run.session("dev");
     let key = "canaryBrokenLine44556677";
@@ -251,14 +291,24 @@ fn broken_configuration_tells_no_secret() {
         format!("[roles.x]\naws_secret_access_key = \"{key}\"\n"),
         format!("[roles.x]\nexternal_id = \"{key}\n"),
         format!("[roles.x]\nexternal_id = {key}\n"),
-        format!("[roles.x]\nexternal_id = \"{key} with blanks\"\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"),
-        format!("[roles.x]\nexternal_id = [\"{key}\"]\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"),
+        format!(
+            "[roles.x]\nexternal_id = \"{key} with blanks\"\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"
+        ),
+        format!(
+            "[roles.x]\nexternal_id = [\"{key}\"]\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"
+        ),
         format!("[roles.x]\nexternal_id = \"a\"\nexternal_id = \"{key}\"\n"),
-        format!("[roles.x]\nsession_tags = {{ Secret = \"{key}\\u0000\" }}\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"),
+        format!(
+            "[roles.x]\nsession_tags = {{ Secret = \"{key}\\u0000\" }}\nrole_arn = \"{EXTERNAL}\"\nsource_profile = \"base\"\n"
+        ),
         format!("[environment]\nAWS_SECRET_ACCESS_KEY = \"{key}\"\n"),
         format!("[roles.x]\nmfa_process = 7\nexternal_id = '''{key}\n"),
     ] {
-        let whole = if broken.starts_with("[environment]") { &broken } else { "" };
+        let whole = if broken.starts_with("[environment]") {
+            &broken
+        } else {
+            ""
+        };
         if whole.is_empty() {
             run.configure(&broken);
         } else {
@@ -277,7 +327,9 @@ fn broken_configuration_tells_no_secret() {
         format!("{credentials}aws_session_token =\n  {key} = {key}\n"),
         format!("[profile base]\naws_secret_access_key = {key}\n"),
         format!("[base]\naws_secret_access_key = {key}\n"),
-        format!("[base]\naws_secret_access_key = {key}\naws_secret_access_key = {key}\naws_access_key_id = AKIA\u{e9}\n"),
+        format!(
+            "[base]\naws_secret_access_key = {key}\naws_secret_access_key = {key}\naws_access_key_id = AKIA\u{e9}\n"
+        ),
     ] {
         run.world.write("home/.aws/credentials", &broken);
         run.look();
@@ -291,7 +343,13 @@ fn broken_configuration_tells_no_secret() {
     std::io::Write::write_all(&mut file, &bytes).expect("room");
     run.look();
     run.world.write("home/.aws/credentials", &credentials);
-    run.world.write("home/.aws/config", &format!("{}\n[profile odd\nexternal_id = {key}\n", profiles::config()));
+    run.world.write(
+        "home/.aws/config",
+        &format!(
+            "{}\n[profile odd\nexternal_id = {key}\n",
+            profiles::config()
+        ),
+    );
     run.look();
     run.search_running();
     run.world.stop();

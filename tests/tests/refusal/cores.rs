@@ -104,8 +104,16 @@ impl Handler {
         flock(&lock, FlockOperation::LockExclusive).ok()?;
         let before = fs::read_to_string(PATTERN).ok()?;
         // What a run that was killed has left.
-        let before = if before.contains("rolecall-cores") { "core\n".into() } else { before };
-        let directory = tempfile::Builder::new().prefix("rolecall-cores").tempdir().ok()?.keep();
+        let before = if before.contains("rolecall-cores") {
+            "core\n".into()
+        } else {
+            before
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("rolecall-cores")
+            .tempdir()
+            .ok()?
+            .keep();
         let handler = directory.join("handler");
         let script = format!(
             "#!/bin/sh\ncat > {0}/$1.part && mv {0}/$1.part {0}/$1\n",
@@ -114,7 +122,11 @@ impl Handler {
         let mut file = File::create(&handler).ok()?;
         std::io::Write::write_all(&mut file, script.as_bytes()).ok()?;
         file.set_permissions(Permissions::from_mode(0o755)).ok()?;
-        let installed = Self { before, directory, _lock: lock };
+        let installed = Self {
+            before,
+            directory,
+            _lock: lock,
+        };
         put(&format!("|{} %P", handler.display())).ok()?;
         Some(installed)
     }
@@ -132,7 +144,10 @@ impl Drop for Handler {
 }
 
 fn put(pattern: &str) -> std::io::Result<()> {
-    std::io::Write::write_all(&mut File::options().write(true).open(PATTERN)?, pattern.as_bytes())
+    std::io::Write::write_all(
+        &mut File::options().write(true).open(PATTERN)?,
+        pattern.as_bytes(),
+    )
 }
 
 #[test]
@@ -147,7 +162,9 @@ fn a_core_that_is_piped_is_none_and_would_hold_no_secret() {
 
     // A daemon that may be dumped: its core arrives, and is searched.
     let dumped = crash(Signal::ABORT, &["--allow-dump"]);
-    let arrived = until(PATIENCE, || handler.core_of(dumped.pid).exists().then_some(()));
+    let arrived = until(PATIENCE, || {
+        handler.core_of(dumped.pid).exists().then_some(())
+    });
     if arrived.is_none() {
         // The kernel runs the handler outside of containers, where ours may not be.
         eprintln!("no core arrives at a handler here: nothing tested");

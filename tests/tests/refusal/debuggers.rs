@@ -23,10 +23,22 @@ fn system_calls() -> [(&'static str, String); 5] {
     let vectors = "my $b = chr(0) x 8; my $v = pack('QQ', unpack('Q', pack('P', $b)), 8);";
     [
         ("ptrace attach", format!("syscall({ptrace}, 16, $p, 0, 0)")),
-        ("ptrace seize", format!("syscall({ptrace}, 0x4206, $p, 0, 0)")),
-        ("process_vm_readv", format!("{vectors} syscall({read}, $p, $v, 1, $v, 1, 0)")),
-        ("process_vm_writev", format!("{vectors} syscall({write}, $p, $v, 1, $v, 1, 0)")),
-        ("pidfd_getfd", "my $f = syscall(434, $p, 0); syscall(438, $f, 1, 0)".to_owned()),
+        (
+            "ptrace seize",
+            format!("syscall({ptrace}, 0x4206, $p, 0, 0)"),
+        ),
+        (
+            "process_vm_readv",
+            format!("{vectors} syscall({read}, $p, $v, 1, $v, 1, 0)"),
+        ),
+        (
+            "process_vm_writev",
+            format!("{vectors} syscall({write}, $p, $v, 1, $v, 1, 0)"),
+        ),
+        (
+            "pidfd_getfd",
+            "my $f = syscall(434, $p, 0); syscall(438, $f, 1, 0)".to_owned(),
+        ),
     ]
 }
 
@@ -35,9 +47,15 @@ fn called(world: &World, call: &str) -> String {
     let script = format!(
         "my $p = {}; my $r = do {{ {call} }}; print $r == -1 ? \"$!\" : 'ok'; syscall({}, 17, $p, 0, 0)",
         world.pid(),
-        if cfg!(target_arch = "x86_64") { 101 } else { 117 },
+        if cfg!(target_arch = "x86_64") {
+            101
+        } else {
+            117
+        },
     );
-    run(world.command("perl").args(["-e", &script])).ok().to_owned()
+    run(world.command("perl").args(["-e", &script]))
+        .ok()
+        .to_owned()
 }
 
 #[test]
@@ -69,7 +87,10 @@ fn the_same_user_cannot_reach_in_by_system_calls() {
         let answer = called(&world, &call);
         // An address of ours is none of theirs; that it is told means that the way was open.
         let open = answer == "ok" || answer == "Bad address";
-        assert!(open || !matches!(scope.trim(), "" | "0"), "{name}: {answer}");
+        assert!(
+            open || !matches!(scope.trim(), "" | "0"),
+            "{name}: {answer}"
+        );
     }
 }
 
