@@ -5,6 +5,8 @@
 //! per-user temporary directory. For it no HOME and no name service is consulted, so that the shim stays
 //! quick and works in a static binary.
 
+pub mod cgroup;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! One status with something of everything, for tests.
 
 use rolecall::api::{
-    Code, ConfigProblem, ConfigStatus, ConsumerStatus, Door, DoorStatus, Failure, LeaseStatus,
-    LedgerStatus, RoleState, RoleStatus, SessionStatus, Severity, Status,
+    Code, ConfigProblem, ConfigStatus, ConsumerStatus, Door, DoorStatus, Failure, LeaseBinding,
+    LeaseStatus, LedgerStatus, RoleState, RoleStatus, SessionStatus, Severity, Status,
 };
 
 /// 2026-01-01T12:00:00Z.
@@ -80,6 +80,11 @@ pub(crate) fn healthy() -> Status {
             scope: "process 4711 (terraform)".to_owned(),
             created: "2026-01-01T11:30:00Z".to_owned(),
             ends: None,
+            binding: LeaseBinding::Process,
+            policy: None,
+            reason: None,
+            fence: false,
+            ended: false,
         }],
         ledger: LedgerStatus {
             file: "/home/alice/.local/state/rolecall/ledger.jsonl".to_owned(),

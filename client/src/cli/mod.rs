@@ -9,6 +9,8 @@ mod exec;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod group;
+mod lease;
 mod ledger;
 mod once;
 mod output;
@@ -47,6 +49,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(Config::Check(check)) => config::run(&daemon, &check),
         Command::Env(env) => env::run(&daemon, &env),
         Command::Exec(exec) => return exec::run(&daemon, &exec),
+        Command::Lease(lease) => lease::run(&daemon, &lease),
         Command::Ledger(Ledger::Tail(tail)) => ledger::run(&daemon, &tail),
         Command::Process(process) => return process::run(None, &process),
         Command::Reload(reload) => reload::run(&daemon, &reload),

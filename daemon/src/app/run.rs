@@ -22,7 +22,7 @@ use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Signal};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
-use crate::doors::access::Access;
+use crate::doors::access::{Access, Fence};
 use crate::doors::bind;
 use crate::doors::container::Container;
 use crate::doors::metrics::Metrics;
@@ -34,6 +34,7 @@ use crate::doors::token::TokenKey;
 use crate::doors::visitor::Admittance;
 use crate::issue::sts::{Limits, Sts};
 use crate::keeper::{Freshen, Keepers, Tools};
+use crate::lease::cgroup::Groups;
 use crate::lease::scope::Kernel as Processes;
 use crate::lease::{Leases, Tools as LeaseTools};
 use crate::ledger::{Event, Ledger, Record};
@@ -183,8 +184,15 @@ async fn serve(
         },
         pin: {
             let keepers = keepers.clone();
-            Arc::new(move |role| Box::new(keepers.pin(role)) as crate::lease::Pin)
+            Arc::new(move |role, lease, narrowing| {
+                if narrowing.is_empty() {
+                    Box::new(keepers.pin(role)) as crate::lease::Pin
+                } else {
+                    Box::new(keepers.narrow(lease, role, narrowing.clone()))
+                }
+            })
         },
+        groups: Groups::mounted(),
         boot_id: boot_id.clone(),
         state_directory: paths.state.clone(),
         runtime_directory: paths.runtime.clone(),
@@ -192,7 +200,13 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let access = Arc::new(Access::new(Arc::clone(&common.whois)));
+    let fence = Fence::new(
+        leases.clone(),
+        Arc::clone(&roles),
+        Arc::clone(&records),
+        Arc::clone(&clock),
+    );
+    let access = Arc::new(Access::new(Arc::clone(&common.whois)).fenced(fence));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(

@@ -114,7 +114,9 @@ impl Service<hyper::Request<Incoming>> for ConnectionService {
 
 impl ConnectionService {
     fn answer(&self, head: Parts, body: Incoming) -> Answering {
-        if let Some(rule) = self.visitor.refused {
+        if let Some(rule) = self.visitor.refused
+            && !self.handler.admits(self.visitor.uid())
+        {
             return self.refuse(rule, &NOT_YOURS).into();
         }
         let fault = self.connection.fault();

@@ -35,6 +35,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Which door.
     fn door(&self) -> Door;
 
+    /// Whether this door answers a user whom the daemon does not, for something of theirs alone.
+    fn admits(&self, _uid: u32) -> bool {
+        false
+    }
+
     /// Answers a request that the guard let through.
     fn answer(&self, visitor: &Arc<Visitor>, head: &Parts, body: Bytes) -> Answering;
 

@@ -23,7 +23,12 @@ pub struct Narrowed {
 }
 
 impl Narrowed {
-    pub(super) fn new(registry: &Arc<Registry>, id: &str, role: &str, narrowing: Narrowing) -> Self {
+    pub(super) fn new(
+        registry: &Arc<Registry>,
+        id: &str,
+        role: &str,
+        narrowing: Narrowing,
+    ) -> Self {
         let wanted = Wanted {
             role: role.to_owned(),
             narrowing,
@@ -52,7 +57,9 @@ pub(super) fn derive<'a>(
     roles: impl Iterator<Item = &'a Role> + Clone,
 ) -> Vec<(String, Role)> {
     let one = |(id, wanted): (&String, &Wanted)| {
-        let role = roles.clone().find(|role| role.name.as_str() == wanted.role)?;
+        let role = roles
+            .clone()
+            .find(|role| role.name.as_str() == wanted.role)?;
         let narrowed = wanted.narrowing.of(role).unwrap_or_else(|error| Role {
             recipe: Err(Unusable {
                 reason: error.to_string(),

@@ -177,6 +177,11 @@ pub fn process(pid: u32) -> Option<Process> {
     proc::Handle::open(pid)?.facts()
 }
 
+/// When a process started, in clock ticks since boot. None if it is gone.
+pub fn started(pid: u32) -> Option<u64> {
+    Some(proc::Handle::open(pid)?.link().start_time)
+}
+
 /// Whether the process `pid` is `ancestor` or descends from it, now.
 ///
 /// Both are pids: whoever remembers `ancestor` compares its start time first. An orphan descends from

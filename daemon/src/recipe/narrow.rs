@@ -9,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::policy::{MOST_ARNS, MOST_TAGS, PolicyError, is_arn, is_tag_key, is_tag_value, statement};
+use super::policy::{
+    MOST_ARNS, MOST_TAGS, PolicyError, is_arn, is_tag_key, is_tag_value, statement,
+};
 use super::{AssumeRole, Call, Fingerprint, Recipe, Role, duration};
 
 /// The shortest session that AWS gives.
@@ -142,8 +144,15 @@ impl Narrowing {
         if let Some(policy) = &self.policy {
             parts.push(format!("a policy of {} characters", policy.chars().count()));
         }
-        parts.extend(self.duration().map(|asked| format!("sessions of {}", duration::short(asked))));
-        parts.extend(self.tags.iter().map(|(key, value)| format!("tag {key}={value}")));
+        parts.extend(
+            self.duration()
+                .map(|asked| format!("sessions of {}", duration::short(asked))),
+        );
+        parts.extend(
+            self.tags
+                .iter()
+                .map(|(key, value)| format!("tag {key}={value}")),
+        );
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 

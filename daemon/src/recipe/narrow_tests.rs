@@ -1,5 +1,7 @@
 use super::*;
-use crate::recipe::{RoleArn, RoleName, Rules, SessionName, Source, StaticKeys, Step, StsEndpoint, Unusable};
+use crate::recipe::{
+    RoleArn, RoleName, Rules, SessionName, Source, StaticKeys, Step, StsEndpoint, Unusable,
+};
 use crate::secrets::Secret;
 
 fn call(name: &str) -> AssumeRole {
@@ -90,10 +92,16 @@ fn equal_narrowings_are_one_step_and_different_ones_are_not() {
         narrowed.recipe.ok().unwrap().last().fingerprint
     };
     let arns = |arns: &[&str]| Narrowing {
-        policy_arns: arns.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect(),
+        policy_arns: arns
+            .iter()
+            .map(|name| format!("arn:aws:iam::aws:policy/{name}"))
+            .collect(),
         ..Narrowing::default()
     };
-    assert_eq!(fingerprint(arns(&["a", "b"])), fingerprint(arns(&["b", "a", "b"])));
+    assert_eq!(
+        fingerprint(arns(&["a", "b"])),
+        fingerprint(arns(&["b", "a", "b"]))
+    );
     let policy = |text: &str| Narrowing {
         policy: Some(text.to_owned()),
         ..Narrowing::default()
@@ -106,7 +114,13 @@ fn equal_narrowings_are_one_step_and_different_ones_are_not() {
         duration_seconds: Some(900),
         ..Narrowing::default()
     };
-    let all = [read_only(), arns(&["a"]), policy("{\"Statement\":[]}"), shorter, tagged("a")];
+    let all = [
+        read_only(),
+        arns(&["a"]),
+        policy("{\"Statement\":[]}"),
+        shorter,
+        tagged("a"),
+    ];
     let mut seen = vec![fingerprint(Narrowing::default())];
     for narrowing in all {
         let fingerprint = fingerprint(narrowing);
@@ -122,7 +136,10 @@ fn nothing_widens() {
     own.session_tags = vec![("Team".to_owned(), "a".to_owned())];
     let own = role_of(vec![own]);
     assert_eq!(read_only().of(&own).err(), Some(NarrowError::HasPolicy));
-    assert_eq!(tagged("team").of(&own).err(), Some(NarrowError::TagTaken("team".to_owned())));
+    assert_eq!(
+        tagged("team").of(&own).err(),
+        Some(NarrowError::TagTaken("team".to_owned()))
+    );
     // Neither a shorter session nor another tag touches its policy.
     let other = Narrowing {
         duration_seconds: Some(900),
@@ -144,19 +161,42 @@ fn nothing_widens() {
     hub.session_tags = vec![("Cost".to_owned(), "a".to_owned())];
     hub.transitive_session_tags = vec!["Cost".to_owned()];
     let chain = role_of(vec![hub, call("dev")]);
-    assert_eq!(tagged("Cost").of(&chain).err(), Some(NarrowError::TagTaken("Cost".to_owned())));
+    assert_eq!(
+        tagged("Cost").of(&chain).err(),
+        Some(NarrowError::TagTaken("Cost".to_owned()))
+    );
 }
 
 #[test]
 fn what_aws_would_refuse_is_named() {
     let narrowing = Narrowing::default;
     let table = [
-        (Narrowing { duration_seconds: Some(899), ..narrowing() }, "--duration"),
-        (Narrowing { policy: Some("[]".to_owned()), ..narrowing() }, "--policy:"),
-        (Narrowing { policy_arns: vec!["x".to_owned()], ..narrowing() }, "--policy-arn"),
         (
             Narrowing {
-                policy_arns: (0..10).map(|n| format!("arn:aws:iam::aws:policy/{n}")).collect(),
+                duration_seconds: Some(899),
+                ..narrowing()
+            },
+            "--duration",
+        ),
+        (
+            Narrowing {
+                policy: Some("[]".to_owned()),
+                ..narrowing()
+            },
+            "--policy:",
+        ),
+        (
+            Narrowing {
+                policy_arns: vec!["x".to_owned()],
+                ..narrowing()
+            },
+            "--policy-arn",
+        ),
+        (
+            Narrowing {
+                policy_arns: (0..10)
+                    .map(|n| format!("arn:aws:iam::aws:policy/{n}"))
+                    .collect(),
                 ..read_only()
             },
             "--policy-arn",
@@ -164,7 +204,10 @@ fn what_aws_would_refuse_is_named() {
         (tagged("aws:x"), "--tag"),
         (
             Narrowing {
-                tags: vec![("a".to_owned(), String::new()), ("a".to_owned(), "b".to_owned())],
+                tags: vec![
+                    ("a".to_owned(), String::new()),
+                    ("a".to_owned(), "b".to_owned()),
+                ],
                 ..narrowing()
             },
             "--tag",
@@ -195,7 +238,10 @@ fn people_are_told_what_is_taken_away() {
     let all = Narrowing {
         policy: Some("{}".to_owned()),
         duration_seconds: Some(900),
-        ..Narrowing { read_only: true, ..tagged("a") }
+        ..Narrowing {
+            read_only: true,
+            ..tagged("a")
+        }
     };
     assert_eq!(
         all.summary().unwrap(),

@@ -110,17 +110,27 @@ mod tests {
     #[test]
     fn a_lease_s_policy_says_something() {
         assert_eq!(statement("{}"), Err(PolicyError::NoStatement));
-        assert_eq!(statement("{\"Statement\": []}").unwrap(), "{\"Statement\":[]}");
+        assert_eq!(
+            statement("{\"Statement\": []}").unwrap(),
+            "{\"Statement\":[]}"
+        );
     }
 
     #[test]
     fn arns_and_tags() {
         assert!(is_arn("arn:aws:iam::aws:policy/ReadOnlyAccess"));
         assert!(is_arn("arn:aws-cn:iam::123456789012:policy/path/x"));
-        for arn in ["", "arn:aws:iam::123456789012:role/x", "policy/x", "arn:aws:s3:::policy/x"] {
+        for arn in [
+            "",
+            "arn:aws:iam::123456789012:role/x",
+            "policy/x",
+            "arn:aws:s3:::policy/x",
+        ] {
             assert!(!is_arn(arn), "{arn}");
         }
         assert!(is_tag_key("Project") && is_tag_value("") && is_tag_value("a b/c@d"));
-        assert!(!is_tag_key("") && !is_tag_key("AWS:x") && !is_tag_key("a\n") && !is_tag_value("{"));
+        assert!(
+            !is_tag_key("") && !is_tag_key("AWS:x") && !is_tag_key("a\n") && !is_tag_value("{")
+        );
     }
 }

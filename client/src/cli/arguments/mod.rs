@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod lease;
 pub(crate) mod quick;
 
 use std::ffi::OsString;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use lease::{Create, Lease, List, Revoke, Terms};
 use rolecall::api::MAX_WAIT_SECONDS;
 
 /// How long `process` waits for a first session when nothing else is said: Rust's SDK gives up after
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Process(Process),
     Exec(Exec),
     Env(Env),
+    #[command(subcommand)]
+    Lease(Lease),
     Status(Status),
     Roles(Roles),
     Whoami(Whoami),
@@ -71,12 +75,17 @@ pub(crate) struct Process {
 /// AWS SDK reads from there, and its sessions are renewed for as long as the command runs. The lease
 /// ends with the command. Exit status and signals are the command's own; 125 to 127 mean that it
 /// could not be started.
+///
+/// With --policy, --policy-arn, --read-only or --only the lease is a fence: the command, and what it
+/// starts, gets this role as it is narrowed here and nothing else of rolecall's.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Exec {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) role: String,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
     /// The command and its arguments, after `--`
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,

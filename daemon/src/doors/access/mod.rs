@@ -5,6 +5,8 @@
 //! from what is at hand, without a lock. What takes more (a process to be looked up, a person to be asked)
 //! is left to [`Access::decide`].
 
+mod fence;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ use rolecall::api::{Code, Problem};
 use super::needs::{RoleInForce, WhoIs};
 use super::visitor::Visitor;
 use crate::lease::Lease;
+use fence::Gate;
+pub(super) use fence::nothing_else;
+pub use fence::{Confined, Fence};
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -61,24 +66,51 @@ impl Denial {
 #[expect(missing_debug_implementations, reason = "trait objects")]
 pub struct Access {
     whois: Arc<dyn WhoIs>,
+    fence: Option<Fence>,
 }
 
 impl Access {
     /// Looks processes up with `whois`.
     pub fn new(whois: Arc<dyn WhoIs>) -> Self {
-        Self { whois }
+        Self { whois, fence: None }
+    }
+
+    /// With the bounds and fences of leases.
+    #[must_use]
+    pub fn fenced(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
+        self
+    }
+
+    /// Whether the process behind a Unix connection is inside a fence, whatever it asks for.
+    pub fn confined(&self, visitor: &Visitor) -> Confined {
+        let fence = self.fence.as_ref();
+        fence.map_or(Confined::No, |fence| fence.confined(visitor))
+    }
+
+    /// Writes down that a fence refused something that is no role.
+    pub fn refused_by_fence(&self, visitor: &Visitor, problem: &Problem) {
+        if let Some(fence) = &self.fence {
+            fence.record(visitor, problem);
+        }
     }
 
     /// The verdict, if it takes nothing that is not at hand.
     pub fn at_once(&self, asked: Asked<'_>) -> Option<Verdict> {
-        if asked.role.role().rules.is_empty() {
-            return Some(Verdict::Yes(Arc::clone(asked.role)));
+        let role = match fence::at_once(self.fence.as_ref(), asked) {
+            Gate::Open(role) => role,
+            Gate::Closed(denial) => return Some(Verdict::No(denial)),
+            Gate::Unknown => return None,
+        };
+        if role.role().rules.is_empty() {
+            return Some(Verdict::Yes(role));
         }
         None
     }
 
     /// The verdict, waiting at most `limit` for a person.
     pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
+        fence::identify(self.fence.as_ref(), &self.whois, asked).await;
         if let Some(verdict) = self.at_once(asked) {
             return verdict;
         }

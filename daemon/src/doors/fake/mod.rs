@@ -97,7 +97,8 @@ impl World {
             random: Arc::new(crate::secrets::OsRandom::default()),
             processes: self.processes.clone(),
             note: Arc::new(move |record| witness.note(record)),
-            pin: Arc::new(move |name| {
+            groups: lease::cgroup::Groups::at(self.place.path().join("cgroup")),
+            pin: Arc::new(move |name, _lease, _narrowing| {
                 assert!(["dev", "x_a_20b"].contains(&name), "{name}");
                 role::pin(&pins)
             }),

@@ -20,11 +20,16 @@ pub(super) fn answer(
     query: Query,
 ) -> Answering {
     let now = tools.clock.now();
-    if let Some(role) = named(tools, role)
-        && let Some(Verdict::Yes(role)) = tools.access.at_once(asked(visitor, &role))
-        && let Some(served) = role.read(now)
-    {
-        return give(tools, visitor, role.as_ref(), &served, now).into();
+    if let Some(role) = named(tools, role) {
+        match tools.access.at_once(asked(visitor, &role)) {
+            Some(Verdict::Yes(role)) => {
+                if let Some(served) = role.read(now) {
+                    return give(tools, visitor, role.as_ref(), &served, now).into();
+                }
+            }
+            Some(Verdict::No(denial)) => return problem::answer(denial.problem()).into(),
+            None => {}
+        }
     }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
-use rolecall::api::{Code, LeaseGrant, LeaseRequest, Problem};
+use rolecall::api::{Code, LeaseGrant, LeaseRequest, LeaseScope, Problem};
 use zeroize::Zeroizing;
 
 use super::super::answer::{Answering, Response, empty};
@@ -14,7 +15,7 @@ use super::{Tools, find, json, parse, problem, wait};
 use crate::lease::files::Files;
 use crate::lease::scope::{self, Scope, ScopeError};
 use crate::lease::{Lease, Wanted};
-use crate::recipe::Role;
+use crate::recipe::{Narrowing, Role};
 
 /// What shadows the container variables in one SDK or another.
 const SHADOWING: [&str; 11] = [
@@ -36,32 +37,82 @@ const SHADOWING: [&str; 11] = [
 /// Longest reason, in bytes: it stands in the ledger, and in the file that is written with every lease.
 const MAX_REASON: usize = 1024;
 
+/// Longest time that a lease may have.
+const MAX_TTL: Duration = Duration::from_hours(24 * 30);
+
 /// Makes a lease, once the role has a session: a failure shows before the command has started.
 pub(super) fn create(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) -> Answering {
-    let request: LeaseRequest = match parse(body) {
-        Ok(request) => request,
+    let asked = parse(body).and_then(|request: LeaseRequest| {
+        let terms = terms(&request)?;
+        Ok((request, terms))
+    });
+    let (request, terms) = match asked {
+        Ok(asked) => asked,
         Err(problem) => return problem::answer(&problem).into(),
     };
-    if (request.reason.as_ref()).is_some_and(|reason| reason.len() > MAX_REASON) {
-        return problem::answer(&problem::bad_parameter(
-            "reason",
-            "expected at most 1024 bytes",
-        ))
-        .into();
-    }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
-        match grant(&tools, &visitor, request).await {
+        match grant(&tools, &visitor, request, terms).await {
             Ok(grant) => json(StatusCode::CREATED, &grant),
             Err(problem) => problem::answer(&problem),
         }
     })
 }
 
+/// What a lease takes away, and when it ends.
+struct Terms {
+    narrowing: Narrowing,
+    ttl: Option<Duration>,
+}
+
+/// The terms asked for, if they could be some role's. Problems name the option of `rolecall` that asked for it.
+fn terms(request: &LeaseRequest) -> Result<Terms, Problem> {
+    let wrong = |message: String, hint: Option<String>| Problem {
+        code: Code::BadRequest,
+        message,
+        hint,
+    };
+    if (request.reason.as_ref()).is_some_and(|reason| reason.len() > MAX_REASON) {
+        let message = "--reason: expected at most 1024 bytes".to_owned();
+        return Err(wrong(message, None));
+    }
+    let ttl = request.ttl.map(Duration::from_secs);
+    if ttl.is_some_and(|ttl| ttl.is_zero() || ttl > MAX_TTL) {
+        let message = "--ttl: expected a duration from 1s to 30d".to_owned();
+        return Err(wrong(message, None));
+    }
+    let endless = matches!(
+        request.scope,
+        LeaseScope::PeerCgroup { .. } | LeaseScope::Uid { .. } | LeaseScope::Shared
+    );
+    if endless && ttl.is_none() {
+        let message =
+            "--ttl is missing: a lease for a user or a group of processes has no end of its own";
+        let hint = "say how long it is needed, such as --ttl 8h";
+        return Err(wrong(message.to_owned(), Some(hint.to_owned())));
+    }
+    if endless && request.only {
+        let message = "--only needs processes of the lease's own to fence in";
+        let hint =
+            "leave out --shared, --peer-uid and --peer-cgroup, or use `rolecall exec --only`";
+        return Err(wrong(message.to_owned(), Some(hint.to_owned())));
+    }
+    let asked = Narrowing {
+        policy: request.policy.clone(),
+        policy_arns: request.policy_arns.clone(),
+        read_only: request.read_only,
+        duration_seconds: request.duration_seconds,
+        tags: request.tags.clone(),
+    };
+    let narrowing = (asked.checked()).map_err(|error| wrong(error.to_string(), error.hint()))?;
+    Ok(Terms { narrowing, ttl })
+}
+
 async fn grant(
     tools: &Tools,
     visitor: &Visitor,
     request: LeaseRequest,
+    terms: Terms,
 ) -> Result<LeaseGrant, Problem> {
     let Some(door) = tools.container else {
         return Err(Problem {
@@ -71,12 +122,24 @@ async fn grant(
         });
     };
     let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
-    let check = || {
-        let (processes, boot_id) = (tools.leases.processes(), tools.leases.boot_id());
-        scope::resolve(request.scope, asker, processes, boot_id).map_err(refused)
-    };
+    let check = || scope::resolve(&request.scope, asker, tools.leases.place()).map_err(refused);
     check()?;
-    let mut role = find(tools, &request.role).await?;
+    let role = find(tools, &request.role).await?;
+    terms.narrowing.of(role.role()).map_err(|error| Problem {
+        code: Code::BadRequest,
+        message: format!(
+            "the role `{}` cannot be leased so: {error}",
+            role.role().name
+        ),
+        hint: error.hint(),
+    })?;
+    let narrowed = !terms.narrowing.is_empty();
+    let prepared = (tools.leases).prepare(role.role().name.as_str(), terms.narrowing);
+    let mut role = if narrowed {
+        tools.roles.narrowed(prepared.id()).unwrap_or(role)
+    } else {
+        role
+    };
     if role.read(tools.clock.now()).is_none() {
         (role, _) = obtain(&*tools.roles, &*tools.clock, role, wait(request.wait))
             .await
@@ -91,8 +154,11 @@ async fn grant(
     // Again: that may have been a minute, and the process another.
     let scope: Scope = check()?;
     let wanted = Wanted {
+        prepared,
         role: role.name.clone(),
         scope,
+        only: request.only,
+        ttl: terms.ttl,
         reason: request.reason,
         files,
         peer: visitor.peer.clone(),
@@ -115,6 +181,8 @@ async fn grant(
             tools.leases.files(),
         ),
         unset: SHADOWING.map(str::to_owned).to_vec(),
+        fence: lease.is_fence(),
+        cgroup: matches!(lease.scope(), Scope::Cgroup { .. }),
     })
 }
 
@@ -165,7 +233,7 @@ async fn ended(tools: &Tools, id: &str) -> Response {
         Ok(false) => problem::answer(&Problem {
             code: Code::NotFound,
             message: "no such lease".to_owned(),
-            hint: Some("`rolecall status` lists the leases".to_owned()),
+            hint: Some("`rolecall lease list` lists the leases".to_owned()),
         }),
         Err(error) => problem::answer(&failed("the lease has ended, cleaning up failed", &error)),
     }
@@ -174,12 +242,18 @@ async fn ended(tools: &Tools, id: &str) -> Response {
 fn refused(error: ScopeError) -> Problem {
     Problem {
         code: match error {
-            ScopeError::UnknownKind => Code::BadRequest,
+            ScopeError::UnknownKind | ScopeError::NoGroup(_) => Code::BadRequest,
             _ => Code::Refused,
         },
         message: error.to_string(),
         hint: Some(
-            "a lease is for the asking process, an ancestor of it, or its session".to_owned(),
+            match error {
+                ScopeError::NoGroup(_) => {
+                    "the second column of `systemd-cgls` or /proc/PID/cgroup names it"
+                }
+                _ => "a lease is for the asking process, an ancestor of it, or its session",
+            }
+            .to_owned(),
         ),
     }
 }

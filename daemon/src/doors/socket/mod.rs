@@ -1,6 +1,7 @@
 //! The socket door: rolecall's own API, version 1 (`docs/api.yaml`).
 
 mod config;
+mod confined;
 mod credentials;
 mod leases;
 mod ledger;
@@ -120,6 +121,9 @@ impl Socket {
             Ok(query) => query,
             Err(problem) => return problem::answer(&problem).into(),
         };
+        if let Some(answer) = confined::answer(tools, visitor, &route, &head.method) {
+            return answer.into();
+        }
         match route {
             Route::Credentials(role) => credentials::answer(tools, visitor, &role, query),
             Route::Status => json(StatusCode::OK, &status::status(tools)).into(),
