@@ -1,6 +1,6 @@
 //! Confinement: a script inside a fence tries each way round it.
 
-use rolecall_tests::harness::{Request, Running, World, eventually, free_port, run};
+use rolecall_tests::harness::{Running, World, eventually, free_port, run};
 use serde_json::Value;
 
 use crate::{curl_is_there, key, lease, lines, serving, shell};
@@ -140,7 +140,7 @@ fn a_script_inside_tries_each_way_round() {
         assert_eq!(found, *expected, "{way}: {text}");
         assert!(!text.contains("AccessKeyId"), "{way}");
     }
-    let keys: Vec<String> = open.iter().map(|(_, text)| key_of(text)).collect();
+    let keys: Vec<String> = open.iter().map(|(_, text)| key(text)).collect();
     assert!(
         keys.iter().all(|key| *key == keys[0] && *key != own),
         "{own} {open:#?}"
@@ -161,11 +161,6 @@ fn a_script_inside_tries_each_way_round() {
             record["event"] == "refused" && record["rule"] == "fence" && record["door"] == door
         });
     }
-}
-
-#[track_caller]
-fn key_of(document: &str) -> String {
-    key(document)
 }
 
 #[test]
@@ -200,7 +195,7 @@ fn a_plain_exec_is_no_fence() {
     let fenced = Running::start(&mut shell(&world, "exec dev --only", "echo; exec cat"));
     lines(&fenced, 1);
     run(&mut shell(&world, "exec dev", script)).ok();
-    assert_eq!(world.get("/v1/credentials/hub").status, 200);
+    world.rolecall(&["process", "hub"]).ok();
     fenced.finish().ok();
 }
 
@@ -304,8 +299,7 @@ fn a_fence_outlives_its_lease_and_the_daemon() {
         assert_eq!(ask(&mut running, "dev", so_far), "5");
         assert_eq!(ask(&mut running, "hub", so_far + 1), "5");
         assert_eq!(lease(&world)["ended"], true);
-        let again = Request::new("DELETE", &format!("/v1/leases/{id}"));
-        assert_eq!(world.ask(&again).status, 404);
+        assert_eq!(world.rolecall(&["lease", "revoke", &id]).code(), Some(3));
     }
     running.finish();
     eventually("the end of the fence", || {

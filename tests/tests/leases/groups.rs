@@ -97,7 +97,7 @@ fn whatever_a_command_leaves_behind_is_inside_until_the_last_one_ends() {
     let script = format!(
         "(setsid sh -c 'while ! [ -e {out}.go ]; do sleep 0.05; done; rolecall process hub; echo $? > {out}.new; \
          rolecall process dev >/dev/null; echo $? >> {out}.new; mv {out}.new {out}; \
-         while ! [ -e {out}.end ]; do sleep 0.05; done' &); read end",
+         while ! [ -e {out}.end ]; do sleep 0.05; done' >/dev/null 2>&1 &); read end",
         out = out.display()
     );
     let mut running = start_in(&group, &world, "exec dev --read-only", &script);

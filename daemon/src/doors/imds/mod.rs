@@ -223,7 +223,8 @@ impl Inner {
             Wanted::Listing => found(Bytes::from(role.role().name.slug()), left),
             Wanted::Info => found(place::info(role.role(), served), left),
             Wanted::Document => {
-                self.records.served(visitor, role, served, None, now);
+                let lease = role.lease();
+                self.records.served(visitor, role, served, lease, now);
                 found(served.http_body.clone(), left)
             }
         }
