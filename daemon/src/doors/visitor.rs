@@ -25,6 +25,8 @@ pub struct Visitor {
     pub(super) token: Opened,
     waiting: Option<Process>,
     consumer: OnceLock<Consumer>,
+    /// The lease whose scope the connection was found to be inside of: looked at once a connection.
+    bound: OnceLock<String>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
 }
@@ -65,6 +67,7 @@ impl Visitor {
             token: Opened::default(),
             waiting,
             consumer,
+            bound: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
         }
@@ -85,6 +88,7 @@ impl Visitor {
             token: Opened::default(),
             waiting: None,
             consumer: OnceLock::new(),
+            bound: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
         }
@@ -127,6 +131,16 @@ impl Visitor {
     /// Says who the consumer is, once; the first word stays.
     pub fn identify(&self, consumer: Consumer) -> &Consumer {
         self.consumer.get_or_init(|| consumer)
+    }
+
+    /// Whether it was found inside the scope of the lease of that id, on this connection.
+    pub fn is_bound(&self, lease: &str) -> bool {
+        self.bound.get().is_some_and(|bound| bound == lease)
+    }
+
+    /// Remembers that it was, of the first lease.
+    pub fn bind(&self, lease: &str) {
+        self.bound.get_or_init(|| lease.to_owned());
     }
 
     /// Remembers that `served` was given at `now`: whether it is another session than the last one on

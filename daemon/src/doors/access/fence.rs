@@ -148,9 +148,10 @@ impl Fence {
                 }
                 Some(fence)
             }
+            (Confined::No, Some(lease)) if visitor.is_bound(lease.id()) => Some(lease),
             (Confined::No, Some(lease)) => {
                 match self.leases.holds(lease, subject(visitor)) {
-                    Inside::Yes => {}
+                    Inside::Yes => visitor.bind(lease.id()),
                     Inside::Unknown if !searched => return Gate::Unknown,
                     Inside::No | Inside::Unknown => return closed(LEASE, not_yours()),
                 }
@@ -232,3 +233,7 @@ fn not_yours() -> Problem {
         "start the program with `rolecall exec`, or make a lease for it with `rolecall lease create`",
     )
 }
+
+#[cfg(test)]
+#[path = "fence_tests.rs"]
+mod tests;
