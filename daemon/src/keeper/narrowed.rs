@@ -54,7 +54,7 @@ impl Drop for Narrowed {
 /// lets be narrowed so cannot work: never is it served as it is.
 pub(super) fn derive<'a>(
     wanted: &BTreeMap<String, Wanted>,
-    roles: impl Iterator<Item = &'a Role> + Clone,
+    roles: &(impl Iterator<Item = &'a Role> + Clone),
 ) -> Vec<(String, Role)> {
     let one = |(id, wanted): (&String, &Wanted)| {
         let role = roles
@@ -111,7 +111,7 @@ impl Registry {
         let roles: Vec<Role> = (next.table.ordered.iter())
             .map(|entry| entry.role.clone())
             .collect();
-        let narrowed = derive(&state.wanted, roles.iter());
+        let narrowed = derive(&state.wanted, &roles.iter());
         let users = Users::of(roles.iter(), &narrowed);
         self.narrow_into(&mut next, narrowed, &users, &state.steps);
         self.put(&mut state, &alive, next);

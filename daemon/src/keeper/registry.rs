@@ -101,7 +101,7 @@ impl Registry {
         let millis = u64::try_from(idle_after.as_millis()).unwrap_or(u64::MAX);
         self.shared.idle_after.store(millis, Ordering::Relaxed);
 
-        let narrowed = derive(&state.wanted, roles.iter());
+        let narrowed = derive(&state.wanted, &roles.iter());
         let users = Users::of(roles.iter(), &narrowed);
         let mut next = Next::default();
         for role in roles {

@@ -244,7 +244,7 @@ fn orphans_of_a_fenced_command_stay_inside() {
 #[test]
 fn a_connection_that_was_handed_on_by_who_is_gone_gets_nothing_while_a_fence_is_live() {
     let Some(_) = which("perl") else {
-        eprintln!("skipped: there is no perl");
+        crate::skipped("there is no perl");
         return;
     };
     let world = serving();
@@ -281,7 +281,7 @@ fn a_fence_outlives_its_lease_and_the_daemon() {
     let mut world = serving();
     let script = "while read role; do rolecall process $role >/dev/null 2>&1; echo $?; done";
     let mut running = Running::start(&mut shell(&world, "exec dev --read-only", script));
-    let mut ask = |running: &mut Running, role: &str, so_far: usize| {
+    let ask = |running: &mut Running, role: &str, so_far: usize| {
         running.tell(role);
         lines(running, so_far + 1)[so_far].clone()
     };

@@ -41,9 +41,7 @@ impl Delegated {
         };
         let made = mount.and_then(own);
         if made.is_none() {
-            eprintln!(
-                "skipped: no control group can be delegated here (not root, or no cgroup v2)"
-            );
+            crate::skipped("no control group can be delegated here (not root, or no cgroup v2)");
         }
         made
     }

@@ -32,9 +32,15 @@ fn curl_is_there() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&path).any(|directory| directory.join("curl").exists());
     if !there {
-        eprintln!("skipped: there is no curl");
+        skipped("there is no curl");
     }
     there
+}
+
+/// Says why a test has nothing to do here.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should know")]
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 fn leases(world: &World) -> Vec<Value> {

@@ -122,7 +122,9 @@ async fn grant(
         });
     };
     let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
-    let check = || scope::resolve(&request.scope, asker, tools.leases.place()).map_err(refused);
+    let check = || {
+        scope::resolve(&request.scope, asker, tools.leases.place()).map_err(|error| refused(&error))
+    };
     check()?;
     let role = find(tools, &request.role).await?;
     terms.narrowing.of(role.role()).map_err(|error| Problem {
@@ -239,7 +241,7 @@ async fn ended(tools: &Tools, id: &str) -> Response {
     }
 }
 
-fn refused(error: ScopeError) -> Problem {
+fn refused(error: &ScopeError) -> Problem {
     Problem {
         code: match error {
             ScopeError::UnknownKind | ScopeError::NoGroup(_) => Code::BadRequest,
