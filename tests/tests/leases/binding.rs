@@ -120,8 +120,19 @@ fn another_user_is_let_in_with_that_token_alone() {
     let options = format!("--role dev --ttl 1h --peer-uid {} --read-only", other.uid);
     let (uri, token) = of(&create(&world, &options));
     assert_eq!(status(other, &uri, &token), 200);
+    let fenced = Running::start(&mut shell(&world, "exec dev --only", "echo; exec cat"));
+    lines(&fenced, 1);
+    assert_eq!(
+        status(other, &uri, &token),
+        200,
+        "a fence of ours is not theirs"
+    );
+    fenced.finish().ok();
     assert_eq!(status(other, &uri, &shared), 403);
     assert_eq!(status(other, &uri, "wrong"), 403);
+    eventually("the end of the fence", || {
+        (crate::leases(&world).len() == 2).then_some(())
+    });
     assert_eq!(status(world.user(), &uri, &token), 403, "it is not for us");
     assert_eq!(status(User::ROOT, &uri, &token), 403);
     let served = world.wait_for_record("its serve", |record| {

@@ -108,7 +108,9 @@ impl Fence {
 
     /// Whether the process behind a connection is inside a fence, as far as it is known.
     pub(super) fn confined(&self, visitor: &Visitor) -> Confined {
-        if !self.leases.has_fences() {
+        // Another user, whom a lease of theirs lets in for that lease alone, is inside of nothing of ours; and where
+        // their processes are they do not show us.
+        if visitor.refused.is_some() || !self.leases.has_fences() {
             return Confined::No;
         }
         match self.leases.fenced(subject(visitor)) {
