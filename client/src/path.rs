@@ -4,14 +4,28 @@
 //! `$XDG_RUNTIME_DIR/rolecall/rolecall.sock`, `/run/user/<uid>/rolecall/rolecall.sock`; on macOS the
 //! per-user temporary directory. For it no HOME and no name service is consulted, so that the shim stays
 //! quick and works in a static binary.
+//!
+//! A user without a daemon of their own is served by the computer's ([`SYSTEM_SOCKET`]). Who listens there
+//! is another uid than the caller's, and is believed only because nobody but root can have let it in: the
+//! path is exactly this one, `/run` is root's and closed to other writers, and `/run/rolecall` is a real
+//! directory, closed to other writers too, of the very uid that listens ([`is_system_service`]). Everywhere
+//! else the listener must be the caller.
 
 pub mod cgroup;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The variable that names the socket.
 pub const SOCKET_VARIABLE: &str = "ROLECALL_SOCKET";
+
+/// The socket of the system service (DESIGN, "What scripts may rely on").
+pub const SYSTEM_SOCKET: &str = "/run/rolecall/rolecall.sock";
+
+/// The variable that names the uid that must hold the socket, where it is not the caller's own number: in a
+/// container whose user namespace shows the daemon's user as another.
+pub const SERVER_UID_VARIABLE: &str = "ROLECALL_SERVER_UID";
 
 /// The variable that names the state directory.
 pub const STATE_VARIABLE: &str = "ROLECALL_STATE_DIR";
@@ -32,6 +46,42 @@ pub fn socket(
         return PathBuf::from(path);
     }
     runtime_directory(uid, variable).join("rolecall.sock")
+}
+
+/// The socket that a client talks to: the one it is told of, else the calling user's own, else the system
+/// service's where there is one and the user has none.
+///
+/// Directories decide, not sockets (`is_there` looks): they stay while a daemon restarts, so that nobody is
+/// served by one daemon in one second and by the other in the next.
+pub fn find(
+    explicit: Option<PathBuf>,
+    uid: u32,
+    variable: impl Fn(&str) -> Option<OsString>,
+    is_there: impl Fn(&Path) -> bool,
+) -> PathBuf {
+    let told = explicit.is_some() || variable(SOCKET_VARIABLE).is_some_and(|it| !it.is_empty());
+    let own = socket(explicit, uid, variable);
+    let system = Path::new(SYSTEM_SOCKET);
+    let has_directory = |socket: &Path| socket.parent().is_some_and(&is_there);
+    if told || has_directory(&own) || !has_directory(system) {
+        return own;
+    }
+    system.to_owned()
+}
+
+/// Whether `found`, who listens at `socket`, is the system service. See the head of this module.
+pub fn is_system_service(socket: &Path, found: u32) -> bool {
+    // As bytes: a path that only leads to the same place is not this one.
+    if socket.as_os_str() != SYSTEM_SOCKET {
+        return false;
+    }
+    let owner = |directory: &Path| {
+        let metadata = std::fs::symlink_metadata(directory).ok()?;
+        (metadata.is_dir() && metadata.mode() & 0o022 == 0).then(|| metadata.uid())
+    };
+    let directory = socket.parent();
+    directory.and_then(owner) == Some(found)
+        && directory.and_then(Path::parent).and_then(owner) == Some(0)
 }
 
 /// The directory that holds the socket, the lease files and the IMDS token key, mode 0700.
@@ -105,6 +155,44 @@ mod tests {
             socket(None, 7, none),
             PathBuf::from("/run/user/7/rolecall/rolecall.sock")
         );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_service_is_for_those_without_a_daemon_of_their_own() {
+        const OWN: &str = "/run/user/7/rolecall";
+        const SYSTEM: &str = "/run/rolecall";
+        let told = &[("ROLECALL_SOCKET", "/b")];
+        for (there, variables, expected) in [
+            (
+                &[OWN, SYSTEM][..],
+                &[][..],
+                "/run/user/7/rolecall/rolecall.sock",
+            ),
+            (&[SYSTEM], &[], SYSTEM_SOCKET),
+            (&[], &[], "/run/user/7/rolecall/rolecall.sock"),
+            (&[SYSTEM], told, "/b"),
+        ] {
+            let is_there = |path: &Path| there.iter().any(|it| path == Path::new(it));
+            let found = find(None, 7, with(variables), is_there);
+            assert_eq!(found, Path::new(expected), "{there:?}");
+        }
+        let explicit = find(Some("/a".into()), 7, with(told), |_| true);
+        assert_eq!(explicit, Path::new("/a"));
+    }
+
+    #[test]
+    fn only_one_path_can_be_the_system_service() {
+        let own = rustix::process::geteuid().as_raw();
+        let directory = tempfile::tempdir().unwrap();
+        for path in [
+            directory.path().join("rolecall.sock"),
+            "/run/rolecall/../rolecall/rolecall.sock".into(),
+            "/run//rolecall/rolecall.sock".into(),
+            "/run/rolecall/other.sock".into(),
+        ] {
+            assert!(!is_system_service(&path, own), "{}", path.display());
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub mod peer;
 
 pub mod ledger;
 
+pub mod challenge;
+
 pub mod issue;
 
 pub mod keeper;
@@ -29,3 +31,6 @@ pub mod lease;
 pub mod doors;
 
 pub mod app;
+
+#[cfg(test)]
+mod fuzz_seeds;

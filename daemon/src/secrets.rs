@@ -5,7 +5,10 @@ use std::sync::Arc;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-/// A secret string: no Debug, no Display, no Serialize; wiped when the last owner drops it.
+use crate::sys::locked::{self, Locked};
+
+/// A secret string: no Debug, no Display, no Serialize; in memory that is neither swapped nor dumped, and
+/// wiped when the last owner drops it.
 ///
 /// Clones share one buffer.
 #[derive(Clone)]
@@ -13,18 +16,33 @@ use zeroize::Zeroizing;
     missing_debug_implementations,
     reason = "a secret never has one (DESIGN rule 9)"
 )]
-pub struct Secret(Arc<Zeroizing<String>>);
+pub struct Secret(Arc<Locked>);
 
 impl Secret {
-    /// Takes the value over.
+    /// Takes the value over; the string it came in is wiped.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(Arc::new(Zeroizing::new(value.into())))
+        let value = Zeroizing::new(value.into());
+        Self(Arc::new(locked(value.len(), |room| {
+            room.copy_from_slice(value.as_bytes());
+        })))
     }
 
     /// The value. Whoever calls this answers for where it goes.
     pub fn expose(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.0).expect("made of a string")
     }
+}
+
+/// `length` secret bytes, as `fill` writes them, in memory that is neither swapped nor dumped, and wiped
+/// when dropped. Where the system lets no more be locked, the log says so, once.
+pub fn locked(length: usize, fill: impl FnOnce(&mut [u8])) -> Locked {
+    let locked = Locked::new(length, fill);
+    if let Some(error) = locked::take_trouble() {
+        tracing::warn!(
+            "some secrets are in memory that may be swapped out: {error} (hint: raise the limit of locked memory: LimitMEMLOCK= in the unit, ulimit -l in a shell)"
+        );
+    }
+    locked
 }
 
 /// Random bytes and fractions; passed in, so that tests can be repeated.

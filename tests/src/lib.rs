@@ -40,6 +40,7 @@
 //! - **AWS**: `world.aws` counts and shows every call, fails as told ([`fake_aws::Fault`]), goes down
 //!   and comes back, and has a clock of its own. Sessions of a minute come from
 //!   [`fake_aws::Effect::Lifetime`].
+//! - **A browser**: [`browser`] has Chromium, a name server and servers for pages, all in one namespace.
 //! - **The ledger**: `ledger`, `wait_for_record`.
 //!
 //! Rules: wait for a condition ([`harness::eventually`], `world.aws.wait_until`), never for a time; no
@@ -49,9 +50,12 @@
 
 #[cfg(target_os = "linux")]
 pub mod bench;
+#[cfg(target_os = "linux")]
+pub mod browser;
 pub mod demo;
 pub mod fake_aws;
 pub mod generated;
 pub mod harness;
 pub mod markdown;
+pub mod sdk;
 pub mod terminal;

@@ -53,7 +53,7 @@ fn serves_and_can_be_steered() {
     let (_running, address) = start(&world);
     let aws = Endpoint::Tcp(address);
     let identity = || {
-        let mut command = world.rust_sdk(&["identity"]);
+        let mut command = world.rust_sdk(&["once"]);
         command
             .env("AWS_PROFILE", "dev")
             .env("AWS_ENDPOINT_URL_STS", format!("http://{address}"))

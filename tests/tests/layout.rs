@@ -120,6 +120,7 @@ fn every_module_of_the_daemon_is_in_the_list() {
     assert_eq!(modules.first().map(String::as_str), Some("sys"));
     assert_eq!(modules.last().map(String::as_str), Some("app"));
     let library = code(&read(&root().join("daemon/src/lib.rs")));
+    let library = library.replace("#[cfg(test)]\nmod ", "#[cfg(test)] ");
     let declared: Vec<&str> = library
         .lines()
         .filter_map(|line| line.trim().strip_suffix(';')?.rsplit_once("mod "))
@@ -231,4 +232,109 @@ fn references_are_found_in_every_form() {
          // crate::no\nlet url = \"http://crate::f\"; // crate::no\nmycrate::no; x::crate::no; f(\"crate::no\")",
     );
     assert_eq!(names_after(&text, "crate"), ["a", "b", "c", "d", "e", "f"]);
+}
+
+/// A comparison that stops at the first byte that differs tells, by its time, how much of a guess was right. So
+/// nothing that is or opens a secret is compared by `==`: tokens are hashed before they are looked up, opened by
+/// an AEAD, or compared in constant time.
+///
+/// Client contract 18, 74.
+#[test]
+fn tokens_are_never_compared_byte_by_byte() {
+    let source = root().join("daemon/src");
+    let mut wrong = Vec::new();
+    for file in ["doors", "lease", "secrets.rs", "sys"].map(|it| source.join(it)) {
+        let all = if file.is_dir() {
+            files(&file, &[".rs"])
+        } else {
+            vec![file]
+        };
+        for file in all {
+            let text = read(&file);
+            // Tests come last, or in files of their own.
+            let text = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            let relative = file.strip_prefix(&source).unwrap().display().to_string();
+            if relative.contains("/tests") || relative.contains("/fake/") {
+                continue;
+            }
+            for line in code(text).lines() {
+                if compares_a_token(line) {
+                    wrong.push(format!("{relative}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+
+    // The three ways there are.
+    for (file, way) in [
+        ("doors/token.rs", "verify_slices_are_equal("),
+        ("doors/token.rs", "open_in_place("),
+        ("lease/mod.rs", "by_token.get(&hash(token))"),
+    ] {
+        assert!(
+            code(&read(&source.join(file))).contains(way),
+            "{file} has no {way}"
+        );
+    }
+}
+
+/// Whether a line compares what is called a token, a key or a secret with something, other than by its length.
+fn compares_a_token(line: &str) -> bool {
+    let mut sides = Vec::new();
+    for operator in [
+        " == ",
+        " != ",
+        ".eq(",
+        ".ne(",
+        ".starts_with(",
+        ".ends_with(",
+        ".cmp(",
+        ".contains(",
+    ] {
+        for (at, _) in line.match_indices(operator) {
+            let word = |it: char| it.is_alphanumeric() || "_.&*".contains(it);
+            let before = line[..at].rsplit(|it| !word(it)).next().unwrap_or_default();
+            let after = line[at + operator.len()..]
+                .split(|it| !word(it))
+                .next()
+                .unwrap_or_default();
+            sides.extend([before, after]);
+        }
+    }
+    sides.iter().any(|side| {
+        let last = side
+            .trim_start_matches(['&', '*'])
+            .rsplit('.')
+            .next()
+            .unwrap_or_default();
+        matches!(
+            last,
+            "token" | "key" | "secret" | "authorization" | "password"
+        )
+    })
+}
+
+#[test]
+fn a_comparison_of_tokens_is_seen() {
+    for line in [
+        "if token == wanted {",
+        "wanted != lease.token",
+        "token.eq(other)",
+        "self.token.starts_with(guess)",
+        "a && &*key == b",
+    ] {
+        assert!(compares_a_token(line), "{line}");
+    }
+    for line in [
+        "token.len() != TOKEN_BYTES",
+        "path == TOKEN",
+        "lease.slug == slug",
+        "tokens == 3",
+    ] {
+        assert!(!compares_a_token(line), "{line}");
+    }
 }

@@ -13,6 +13,7 @@ static TURN: Mutex<()> = Mutex::new(());
 /// Enough for two hundred processes on a slow machine, beyond the three seconds AWS takes.
 const STAMPEDE: Duration = Duration::from_mins(1);
 
+/// Client contract 95.
 #[test]
 fn two_hundred_callers_of_a_cold_role_make_one_call() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

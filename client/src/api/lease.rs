@@ -44,6 +44,28 @@ pub struct LeaseRequest {
     /// Session tags besides the role's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<(String, String)>,
+    /// Whether the lease goes on while the doors are locked.
+    #[serde(default)]
+    pub through_lock: bool,
+    /// Whether the lease gets an IMDS listener of its own, instead of the container door: for programs
+    /// that know no other way. It serves the lease's scope alone and lives as long as the lease.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imds: bool,
+    /// A Unix socket of the lease's own, for a container to mount: it serves this lease and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<LeaseSocket>,
+}
+
+/// A Unix socket that serves one lease only.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct LeaseSocket {
+    /// Absolute path. Its directory must be the daemon's user's and closed to others, or, with another
+    /// `peer_uid`, such that others cannot write to it; it is made if it is missing.
+    pub path: String,
+    /// The one uid that may use it, as the daemon sees it: in a user namespace that maps users, that of the
+    /// container's user outside. The daemon's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_uid: Option<u32>,
 }
 
 impl LeaseRequest {
@@ -63,6 +85,9 @@ impl LeaseRequest {
             read_only: false,
             duration_seconds: None,
             tags: Vec::new(),
+            through_lock: false,
+            imds: false,
+            socket: None,
         }
     }
 }

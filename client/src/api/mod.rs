@@ -3,15 +3,19 @@
 //! Instants are RFC 3339 in UTC with whole seconds (`2026-01-01T00:00:00Z`), durations are whole
 //! seconds. Unknown members are ignored, so that an older client can read a newer daemon.
 
+mod challenge;
 mod config;
 mod lease;
+mod lock;
 mod status;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub use challenge::*;
 pub use config::*;
 pub use lease::*;
+pub use lock::*;
 pub use status::*;
 
 /// Every answer carries the daemon's version in this header.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, ConfigProblem};
+use super::{ChallengeStatus, Code, ConfigProblem, LockStatus};
 
 /// `GET /v1/status`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -23,6 +23,12 @@ pub struct Status {
     pub doors: Vec<DoorStatus>,
     /// Live leases.
     pub leases: Vec<LeaseStatus>,
+    /// What a person is asked now, oldest first.
+    #[serde(default)]
+    pub challenges: Vec<ChallengeStatus>,
+    /// Whether the doors are locked.
+    #[serde(default)]
+    pub lock: LockStatus,
     /// The ledger's health.
     pub ledger: LedgerStatus,
     /// Where sessions are kept besides memory: `memory` if nowhere (DESIGN rule 10).
@@ -149,7 +155,7 @@ pub struct ConsumerStatus {
 }
 
 /// A way in.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Ord, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Door {
     /// The container credentials endpoint.
@@ -167,9 +173,12 @@ pub struct DoorStatus {
     pub door: Door,
     /// Path or `address:port`.
     pub address: String,
-    /// The one role of an IMDS listener.
+    /// The one role of an IMDS listener, or of a lease's own door.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The lease whose own door this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
     /// Why it is not listening, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -189,6 +198,9 @@ pub struct LeaseStatus {
     /// When it ends at the latest; absent if only with its scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<String>,
+    /// Whether it goes on while the doors are locked.
+    #[serde(default)]
+    pub through_lock: bool,
     /// Whose processes its token is good for.
     #[serde(default)]
     pub binding: LeaseBinding,

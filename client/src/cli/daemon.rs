@@ -19,8 +19,18 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// The daemon at `socket`, or at the socket that the environment says.
+    /// The daemon at `socket`, or at the socket that the environment says; of a user who has none, the
+    /// system service.
     pub(crate) fn at(socket: Option<PathBuf>) -> Self {
+        let uid = rustix::process::getuid().as_raw();
+        Self {
+            socket: rolecall::path::find(socket, uid, |name| std::env::var_os(name), Path::is_dir),
+        }
+    }
+
+    /// The same, but never the system service unless it is named: it has nothing to say about this user's
+    /// own files.
+    pub(crate) fn of_this_user(socket: Option<PathBuf>) -> Self {
         let uid = rustix::process::getuid().as_raw();
         Self {
             socket: rolecall::path::socket(socket, uid, |name| std::env::var_os(name)),
@@ -78,7 +88,8 @@ impl Daemon {
     }
 }
 
-fn succeeded(response: Response) -> Result<Response, Failure> {
+/// The answer, if it is a success and no question.
+pub(crate) fn succeeded(response: Response) -> Result<Response, Failure> {
     match response.status() {
         202 => Err(failure::of_challenge(&response)),
         200..=299 => Ok(response),

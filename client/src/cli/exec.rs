@@ -9,13 +9,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, MAX_WAIT_SECONDS};
+use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, LeaseSocket, MAX_WAIT_SECONDS};
 use rolecall::connection::Target;
 
-use super::arguments::{Exec, Terms};
-use super::daemon::Daemon;
+use super::arguments::{Exec, OwnSocket, Terms};
+use super::daemon::{Daemon, read, succeeded};
 use super::failure::Failure;
 use super::group::OwnGroup;
+use super::person;
 
 /// Our own failures, as of `env`, `nohup` and `docker`.
 const OWN_FAILURE: u8 = 125;
@@ -30,11 +31,21 @@ const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Runs it; returns only if the command could not be started.
 pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
-    let failure = match request(&arguments.role, &arguments.terms) {
+    let failure = match wanted(arguments) {
         Ok(request) => start(daemon, request, &arguments.command),
         Err(failure) => failure.exit(OWN_FAILURE),
     };
     failure.report()
+}
+
+/// The lease that the command line asks for, for a scope that is still to be said.
+fn wanted(arguments: &Exec) -> Result<LeaseRequest, Failure> {
+    Ok(LeaseRequest {
+        imds: arguments.imds,
+        socket: own_socket(&arguments.own_socket)?,
+        through_lock: arguments.through_lock,
+        ..request(&arguments.role, &arguments.terms)?
+    })
 }
 
 fn start(daemon: &Daemon, mut request: LeaseRequest, command: &[OsString]) -> Failure {
@@ -44,7 +55,7 @@ fn start(daemon: &Daemon, mut request: LeaseRequest, command: &[OsString]) -> Fa
         Some(_) => LeaseScope::Cgroup { pid },
         None => LeaseScope::Process { pid },
     };
-    let grant = lease(daemon, &request);
+    let grant = lease(daemon, request);
     // A group that the lease is not bound to is of no use to the command.
     let bound = grant.as_ref().is_ok_and(|grant| grant.cgroup);
     if let Some(group) = group.filter(|_| !bound) {
@@ -71,7 +82,25 @@ fn keep_orphans() {
     }
 }
 
-/// A lease of `role` on these terms, for a scope that is still to be said; waits for the role's first session.
+/// The socket as the daemon wants it: absolute, for it has another working directory.
+pub(super) fn own_socket(arguments: &OwnSocket) -> Result<Option<LeaseSocket>, Failure> {
+    let Some(path) = &arguments.socket else {
+        return Ok(None);
+    };
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::caused("cannot tell the socket's path", &error))?;
+    let path = absolute.into_os_string().into_string().map_err(|path| {
+        Failure::new(format!("the path {} is not UTF-8", path.display()))
+            .hint("choose another path for the socket")
+    })?;
+    Ok(Some(LeaseSocket {
+        path,
+        peer_uid: arguments.peer_uid,
+    }))
+}
+
+/// A lease of `role` on these terms, for a scope that is still to be said; waits for the role's first session, and
+/// for a person if one is asked.
 pub(super) fn request(role: &str, terms: &Terms) -> Result<LeaseRequest, Failure> {
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
@@ -80,6 +109,7 @@ pub(super) fn request(role: &str, terms: &Terms) -> Result<LeaseRequest, Failure
     let policy = terms.policy.as_deref().map(read_policy).transpose()?;
     Ok(LeaseRequest {
         wait: MAX_WAIT_SECONDS,
+        can_prompt: true,
         region,
         policy,
         policy_arns: terms.policy_arns.clone(),
@@ -107,10 +137,17 @@ fn read_policy(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Asks for it.
-pub(super) fn lease(daemon: &Daemon, request: &LeaseRequest) -> Result<LeaseGrant, Failure> {
+/// Asks for it; tells of the question and waits on if a person is asked first.
+pub(super) fn lease(daemon: &Daemon, mut request: LeaseRequest) -> Result<LeaseGrant, Failure> {
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
-    daemon.post(Target::new("/v1/leases"), request, limit)
+    let target = || Target::new("/v1/leases");
+    let response = daemon.post_raw(target(), &request, limit)?;
+    if response.status() != 202 {
+        return read(&succeeded(response)?);
+    }
+    person::tell(&response);
+    request.can_prompt = false;
+    daemon.post(target(), &request, limit)
 }
 
 fn become_command(words: &[OsString], grant: &LeaseGrant) -> Failure {

@@ -16,6 +16,8 @@ use super::escape;
 pub(crate) const FAILED: u8 = 1;
 /// Wrong use, as clap says it.
 pub(crate) const WRONG_USE: u8 = 2;
+/// Not found: role, key, record, question.
+pub(crate) const NOT_FOUND: u8 = 3;
 /// A person must act and could not be asked.
 pub(crate) const PERSON_NEEDED: u8 = 4;
 /// The daemon cannot be reached.
@@ -116,7 +118,11 @@ impl From<connection::Error> for Failure {
             connection::Error::Unreachable { path, .. } => (UNREACHABLE, Some(start_hint(path))),
             connection::Error::Foreign { .. } => (
                 UNREACHABLE,
-                Some("stop whatever holds the socket, then start rolecalld as yourself".to_owned()),
+                Some(format!(
+                    "stop whatever holds the socket, then start rolecalld as yourself; in a container, {} names \
+                     the uid that rolecalld has there",
+                    rolecall::path::SERVER_UID_VARIABLE
+                )),
             ),
             connection::Error::Timeout(_) | connection::Error::Closed => (
                 UNREACHABLE,
@@ -142,7 +148,9 @@ fn start_hint(socket: &Path) -> String {
     let default = rolecall::path::socket(None, rustix::process::getuid().as_raw(), |name| {
         std::env::var_os(name).filter(|_| name != rolecall::path::SOCKET_VARIABLE)
     });
-    if socket != default {
+    if socket == Path::new(rolecall::path::SYSTEM_SOCKET) {
+        "start it with `systemctl start rolecalld-system`".to_owned()
+    } else if socket != default {
         format!(
             "start it with `rolecalld --socket {}`, or name the right socket with --socket or {}",
             socket.display(),

@@ -1,8 +1,9 @@
 //! One status with something of everything, for tests.
 
 use rolecall::api::{
-    Code, ConfigProblem, ConfigStatus, ConsumerStatus, Door, DoorStatus, Failure, LeaseBinding,
-    LeaseStatus, LedgerStatus, RoleState, RoleStatus, SessionStatus, Severity, Status,
+    ChallengeAsker, ChallengeKind, ChallengeStatus, Code, ConfigProblem, ConfigStatus,
+    ConsumerStatus, Door, DoorStatus, Failure, LeaseBinding, LeaseStatus, LedgerStatus, LockStatus,
+    RoleState, RoleStatus, SessionStatus, Severity, Status, UnlockDemand,
 };
 
 /// 2026-01-01T12:00:00Z.
@@ -46,6 +47,30 @@ fn consumer(name: &str, pid: Option<u32>) -> ConsumerStatus {
     }
 }
 
+/// What a job in a terminal asks for.
+pub(crate) fn challenge() -> ChallengeStatus {
+    ChallengeStatus {
+        id: "0a1b2c3d".to_owned(),
+        kind: ChallengeKind::Consent,
+        role: "prod".to_owned(),
+        message: "job.py (4711) asks for role prod, and a person must approve that".to_owned(),
+        hint: Some("in another terminal: rolecall approve 0a1b2c3d".to_owned()),
+        asker: ChallengeAsker {
+            uid: 1000,
+            name: "job.py".to_owned(),
+            pid: Some(4711),
+            exe: Some("/usr/bin/python3.12".to_owned()),
+            script: Some("job.py".to_owned()),
+            terminal: Some("pts/3".to_owned()),
+            cwd: Some("/srv\u{1b}[2J".to_owned()),
+        },
+        reason: Some("nightly\nrun".to_owned()),
+        waiting: 1,
+        asked: "2026-01-01T11:59:30Z".to_owned(),
+        deadline: "2026-01-01T12:01:30Z".to_owned(),
+    }
+}
+
 /// One ready role, no trouble.
 pub(crate) fn healthy() -> Status {
     Status {
@@ -72,6 +97,7 @@ pub(crate) fn healthy() -> Status {
             door: Door::Socket,
             address: "/run/user/1000/rolecall/rolecall.sock".to_owned(),
             role: None,
+            lease: None,
             error: None,
         }],
         leases: vec![LeaseStatus {
@@ -80,12 +106,15 @@ pub(crate) fn healthy() -> Status {
             scope: "process 4711 (terraform)".to_owned(),
             created: "2026-01-01T11:30:00Z".to_owned(),
             ends: None,
+            through_lock: false,
             binding: LeaseBinding::Process,
             policy: None,
             reason: None,
             fence: false,
             ended: false,
         }],
+        challenges: vec![],
+        lock: LockStatus::default(),
         ledger: LedgerStatus {
             file: "/home/alice/.local/state/rolecall/ledger.jsonl".to_owned(),
             error: None,
@@ -139,6 +168,7 @@ pub(crate) fn status() -> Status {
         door: Door::Imds,
         address: "127.0.0.1:1690".to_owned(),
         role: Some("dev".to_owned()),
+        lease: None,
         error: Some("address already in use".to_owned()),
     });
     status.config.current = false;
@@ -162,6 +192,12 @@ pub(crate) fn status() -> Status {
             hint: None,
         },
     ];
+    status.challenges = vec![challenge()];
+    status.lock = LockStatus {
+        locked: true,
+        since: Some("2026-01-01T11:50:00Z".to_owned()),
+        unlock: UnlockDemand::Nothing,
+    };
     status.ledger.error = Some("no space left on device".to_owned());
     "memory".clone_into(&mut status.store);
     status.notes = vec!["AWS's clock is 4 s ahead".to_owned()];

@@ -7,7 +7,7 @@ use anstyle::Style;
 use rolecall::api::{LeaseScope, LeaseStatus};
 use rolecall::connection::Target;
 
-use super::arguments::{Create, EnvFormat, Lease, List, Revoke};
+use super::arguments::{Create, EnvFormat, Lease, List, OwnSocket, Revoke};
 use super::daemon::{Daemon, QUICK};
 use super::failure::Failure;
 use super::table::{Cell, Table};
@@ -30,7 +30,11 @@ fn create(daemon: &Daemon, arguments: &Create) -> Result<(), Failure> {
         (None, None) if arguments.shared => LeaseScope::Shared,
         (None, None) => env::scope(),
     };
-    let grant = exec::lease(daemon, &request)?;
+    request.socket = exec::own_socket(&OwnSocket {
+        socket: arguments.socket.clone(),
+        peer_uid: arguments.peer_uid,
+    })?;
+    let grant = exec::lease(daemon, request)?;
     let note = grant.fence.then(|| {
         format!(
             "note: this terminal session is fenced in by lease {}: it gets the role `{}` on these terms and nothing \

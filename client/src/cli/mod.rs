@@ -1,5 +1,6 @@
 //! The `rolecall` command: arguments, one file a command, and what they share.
 
+mod answer;
 mod arguments;
 mod config;
 mod daemon;
@@ -12,8 +13,10 @@ mod fixture;
 mod group;
 mod lease;
 mod ledger;
+mod lock;
 mod once;
 mod output;
+mod person;
 mod problems;
 mod process;
 mod reload;
@@ -27,8 +30,6 @@ mod whoami;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use arguments::{Arguments, Command, Config, Ledger};
 use daemon::Daemon;
 
@@ -40,22 +41,29 @@ pub(crate) fn main() -> ExitCode {
     if let Some((socket, process)) = arguments::quick::process(&arguments) {
         return process::run(socket, &process);
     }
-    let Arguments { socket, command } = Arguments::parse_from(arguments);
+    let Arguments { socket, command } = Arguments::read(&arguments);
     if let Command::Process(process) = command {
         return process::run(socket, &process);
     }
-    let daemon = Daemon::at(socket);
+    let daemon = match &command {
+        Command::Config(_) | Command::Setup(_) => Daemon::of_this_user(socket),
+        _ => Daemon::at(socket),
+    };
     let done = match command {
+        Command::Approve(approve) => answer::run(&daemon, &approve, true),
         Command::Config(Config::Check(check)) => config::run(&daemon, &check),
+        Command::Deny(deny) => answer::run(&daemon, &deny, false),
         Command::Env(env) => env::run(&daemon, &env),
         Command::Exec(exec) => return exec::run(&daemon, &exec),
         Command::Lease(lease) => lease::run(&daemon, &lease),
         Command::Ledger(Ledger::Tail(tail)) => ledger::run(&daemon, &tail),
+        Command::Lock(lock) => lock::lock(&daemon, &lock),
         Command::Process(process) => return process::run(None, &process),
         Command::Reload(reload) => reload::run(&daemon, &reload),
         Command::Roles(roles) => roles::run(&daemon, &roles),
         Command::Setup(setup) => setup::run(&daemon, &setup),
         Command::Status(status) => status::run(&daemon, &status),
+        Command::Unlock(unlock) => lock::unlock(&daemon, &unlock),
         Command::Whoami(whoami) => whoami::run(&daemon, &whoami),
     };
     match done {

@@ -46,7 +46,7 @@ impl Once {
         let program = program()?;
         let started = Started::new(&program, config)?;
         Ok(Self {
-            daemon: Daemon::at(Some(started.socket())),
+            daemon: Daemon::of_this_user(Some(started.socket())),
             started: Some(started),
         })
     }

@@ -4,17 +4,18 @@
 //! object, and exactly one line on stderr otherwise (client contract 88–100).
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rolecall::connection::{self, Request, Target};
+use rolecall::connection::{self, Deadline, Request, Target};
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::arguments::Process;
 use super::failure::{self, Failure};
 use super::output::write_through;
+use super::person;
 
 /// How long the daemon may take beyond `wait` before it is held for dead.
 const GRACE: Duration = Duration::from_secs(2);
@@ -43,13 +44,26 @@ fn credentials(
     arguments: &Process,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let uid = rustix::process::getuid().as_raw();
-    let socket = rolecall::path::socket(socket, uid, |name| std::env::var_os(name));
-    let target = Target::new("/v1/credentials")
-        .segment(&arguments.role)
-        .query("wait", &arguments.wait.to_string())
-        .query("can_prompt", "false");
-    let limit = Duration::from_secs(arguments.wait) + GRACE;
-    let response = connection::send(&socket, &Request::get(target), limit)?;
+    let socket = rolecall::path::find(socket, uid, |name| std::env::var_os(name), Path::is_dir);
+    let ask = |wait: Duration, can_prompt| {
+        // Up to the next second: a wait that was given is not cut.
+        let seconds = wait.as_millis().div_ceil(1000);
+        let target = Target::new("/v1/credentials")
+            .segment(&arguments.role)
+            .query("wait", &seconds.to_string())
+            .query("can_prompt", if can_prompt { "true" } else { "false" });
+        connection::send(&socket, &Request::get(target), wait + GRACE)
+    };
+    let limit = Duration::from_secs(arguments.wait);
+    let deadline = Deadline::after(limit);
+    let mut response = ask(limit, true)?;
+    // Nothing that a person is asked so far is for this terminal to answer: the person is told where to.
+    if response.status() == 202
+        && let Some(left) = deadline.remaining()
+    {
+        person::tell(&response);
+        response = ask(left, false)?;
+    }
     match response.status() {
         200 => output(response.body()),
         202 => Err(failure::of_challenge(&response)),

@@ -10,6 +10,7 @@ fn granting() -> Server {
     Server::start([Reply::Json(201, GRANT.to_owned())])
 }
 
+/// Client contract 101.
 #[test]
 fn the_command_gets_the_lease_s_environment() {
     let server = granting();

@@ -27,6 +27,7 @@ fn assert_fails(server: &Server, exit: i32, line: &str) {
     assert!(text.contains(line), "{text}");
 }
 
+/// Client contract 88, 89, 100.
 #[test]
 fn prints_the_object_and_nothing_else() {
     let server = Server::start([good()]);
@@ -48,6 +49,7 @@ fn prints_the_object_and_nothing_else() {
     ));
 }
 
+/// Client contract 91.
 #[test]
 fn chunked_answers_and_big_tokens_are_read() {
     let token = "x".repeat(4096);
@@ -64,6 +66,7 @@ fn chunked_answers_and_big_tokens_are_read() {
     assert!(output.stdout.len() <= 8192);
 }
 
+/// Client contract 90.
 #[test]
 fn every_problem_has_its_exit_code() {
     for (status, code, exit) in [
@@ -108,6 +111,7 @@ fn a_message_cannot_fake_lines_or_colours() {
     assert_eq!(stderr(&output), "rolecall: no\\nrolecall: \\u{1b}[31mred\n");
 }
 
+/// Client contract 90, 91.
 #[test]
 fn answers_that_are_none() {
     let raw = |text: &str| Server::start([Reply::Raw(text.as_bytes().to_vec())]);
@@ -126,6 +130,7 @@ fn answers_that_are_none() {
     assert_fails(&raw(&json(200, &wide)), 1, "more than AWS SDKs read");
 }
 
+/// Client contract 99.
 #[test]
 fn a_cut_off_answer_is_not_printed() {
     let whole = json(200, BODY);
@@ -140,6 +145,7 @@ fn a_cut_off_answer_is_not_printed() {
     }
 }
 
+/// Client contract 96.
 #[test]
 fn nobody_there() {
     let server = Server::absent();
@@ -152,6 +158,7 @@ fn nobody_there() {
     assert_eq!(output.status.code(), Some(6));
 }
 
+/// Client contract 96.
 #[test]
 fn a_silent_daemon_is_given_up() {
     for reply in [
@@ -195,6 +202,7 @@ fn a_socket_that_is_just_being_opened_is_found() {
     assert_eq!(stdout(&output), format!("{BODY}\n"));
 }
 
+/// Client contract 94.
 #[test]
 fn stdin_may_be_closed() {
     let server = Server::start([good()]);
@@ -210,6 +218,7 @@ fn stdin_may_be_closed() {
     assert_eq!(stdout(&output), format!("{BODY}\n"));
 }
 
+/// Client contract 99.
 #[test]
 fn a_reader_that_has_gone_is_no_news() {
     let server = Server::start([good()]);

@@ -8,7 +8,7 @@ use rolecall::api::{ConfigProblem, ConfigReport, ConfigStatus, ReloadReport, Sev
 
 use super::logging::Logging;
 use crate::clock::{BoxFuture, SharedClock, Timestamp};
-use crate::config::{self, Config, ImdsListener, Loaded, Settings, Sources, Stamps};
+use crate::config::{self, Config, ImdsListener, KeptFiles, Loaded, Settings, Sources, Stamps};
 use crate::keeper::{Freshen, Keepers};
 use crate::ledger::{Event, Ledger, Record};
 
@@ -52,6 +52,7 @@ pub struct Configuration {
 
 struct State {
     settings: Settings,
+    kept: Option<KeptFiles>,
     files: Vec<PathBuf>,
     stamps: Stamps,
     loaded: Timestamp,
@@ -64,6 +65,7 @@ impl Configuration {
     pub fn new(sources: Sources, clock: SharedClock) -> Self {
         let state = State {
             settings: Settings::default(),
+            kept: None,
             files: Vec::new(),
             stamps: Stamps::default(),
             loaded: clock.now().wall,
@@ -94,6 +96,11 @@ impl Configuration {
         self.state().settings.clone()
     }
 
+    /// The files in force, less their keys, for when they can no longer be read.
+    pub fn kept(&self) -> Option<KeptFiles> {
+        self.state().kept.clone()
+    }
+
     /// Reads the files again, and puts what they say in force if it can be.
     pub async fn reload(&self) -> ReloadReport {
         let _turn = self.turn.lock().await;
@@ -110,6 +117,7 @@ impl Configuration {
         };
         let Loaded {
             config,
+            kept,
             problems,
             files,
             stamps,
@@ -123,6 +131,7 @@ impl Configuration {
             let mut state = self.state();
             if let Some(config) = config {
                 state.settings = config.settings;
+                state.kept = kept;
             }
             state.files = files;
             state.stamps = stamps;
@@ -315,6 +324,7 @@ mod tests {
             config: home.path().join("config.toml"),
             environment: BTreeMap::new(),
             home: Some(home.path().to_owned()),
+            system: false,
         };
         let configuration = Arc::new(Configuration::new(sources, Arc::new(SystemClock)));
         write!(config, "[profile a]\n{PROFILE}").unwrap();

@@ -12,6 +12,7 @@ use super::listeners::Listeners;
 use super::notify;
 use crate::clock::BoxFuture;
 use crate::config::{self, ExecFiles};
+use crate::doors::leased::Leased;
 use crate::doors::needs::{Control, RoleInForce};
 use crate::issue::sts::Sts;
 use crate::keeper::{Freshen, Keepers};
@@ -28,6 +29,8 @@ pub struct Daemon {
     pub sts: Arc<Sts>,
     /// IMDS listeners; None for `--once`.
     pub listeners: Option<Arc<Listeners>>,
+    /// The doors of leases; None for `--once`.
+    pub leased: Option<Arc<Leased>>,
     /// The socket and the container door.
     pub doors: Vec<DoorStatus>,
 }
@@ -64,6 +67,16 @@ impl Control for Daemon {
     fn plan_setup(&self, request: SetupRequest) -> BoxFuture<'_, Result<SetupPlan, Problem>> {
         let sources = self.configuration.sources().clone();
         Box::pin(async move {
+            if sources.system {
+                return Err(Problem {
+                    code: Code::Unusable,
+                    message: "the system service has no ~/.aws/config to set up".to_owned(),
+                    hint: Some(format!(
+                        "write its roles into {}, each with the uid or unit it is for",
+                        sources.config.display()
+                    )),
+                });
+            }
             tokio::task::spawn_blocking(move || config::plan_setup(&sources, &request))
                 .await
                 .expect("planning does not panic, and panics abort")
@@ -76,9 +89,10 @@ impl Control for Daemon {
 
     fn exec_files(&self, role: &str) -> BoxFuture<'_, std::io::Result<ExecFiles>> {
         let (sources, role) = (self.configuration.sources().clone(), role.to_owned());
+        let kept = self.configuration.kept();
         Box::pin(async move {
             // The files may stand on a slow or hung network disk; the doors must go on answering meanwhile.
-            tokio::task::spawn_blocking(move || config::exec_files(&sources, &role))
+            tokio::task::spawn_blocking(move || config::exec_files(&sources, kept.as_ref(), &role))
                 .await
                 .expect("copying does not panic, and panics abort")
         })
@@ -131,6 +145,10 @@ impl Control for Daemon {
             .listeners
             .iter()
             .flat_map(|listeners| listeners.status());
-        self.doors.iter().cloned().chain(imds).collect()
+        let leased = self.leased.iter().flat_map(|leased| leased.status());
+        (self.doors.iter().cloned())
+            .chain(imds)
+            .chain(leased)
+            .collect()
     }
 }

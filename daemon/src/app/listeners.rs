@@ -132,6 +132,7 @@ impl Listeners {
                 door: Door::Imds,
                 address: address.to_string(),
                 role: Some(listener.role.clone()),
+                lease: None,
                 error: listener.running.as_ref().err().cloned(),
             })
             .collect()

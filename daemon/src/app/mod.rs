@@ -8,6 +8,7 @@ mod network;
 pub mod notify;
 pub mod options;
 mod orders;
+mod panics;
 pub mod paths;
 pub mod run;
 pub mod signals;
@@ -21,6 +22,7 @@ use clap::Parser;
 
 /// The daemon's `main`.
 pub fn main() -> ExitCode {
+    panics::install();
     match run::run(&options::Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

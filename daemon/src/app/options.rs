@@ -23,9 +23,14 @@ pub struct Options {
     #[arg(long, value_name = "DIR", env = "ROLECALL_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
 
+    /// Be the system service: serve this computer's users and units by rules in /etc/rolecall/config.toml, on
+    /// /run/rolecall/rolecall.sock, with state in /var/lib/rolecall; nobody's ~/.aws is read
+    #[arg(long)]
+    pub system: bool,
+
     /// Serve only the socket, only for configuration, and stop after a minute (`rolecall setup` starts this where no
     /// daemon runs)
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, conflicts_with = "system")]
     pub once: bool,
 
     /// Let debuggers and core dumps at this process; for developers

@@ -11,6 +11,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::options::Options;
 
+/// Where the system service's configuration is.
+const SYSTEM_CONFIG: &str = "/etc/rolecall/config.toml";
+
+/// Where the system service keeps what outlives a restart (systemd's `StateDirectory=rolecall`).
+const SYSTEM_STATE: &str = "/var/lib/rolecall";
+
 /// Resolved paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
@@ -18,11 +24,12 @@ pub struct Paths {
     pub config: PathBuf,
     /// The socket.
     pub socket: PathBuf,
-    /// The socket's directory: lease files and the IMDS token key live there, mode 0700.
+    /// Lease files and the IMDS token key live there, mode 0700: the socket's directory, and of the system
+    /// service, whose socket everybody must reach, `private` in it.
     pub runtime: PathBuf,
     /// Ledger, lease hashes, session-name ids, container port, mode 0700.
     pub state: PathBuf,
-    /// Home, if known.
+    /// Home, if known; the system service has none.
     pub home: Option<PathBuf>,
 }
 
@@ -55,7 +62,7 @@ impl Paths {
                 .map(PathBuf::from)
                 .filter(|p| p.is_absolute())
         };
-        let home = absolute("HOME");
+        let home = absolute("HOME").filter(|_| !options.system);
         let under_home = |explicit: &Option<PathBuf>, xdg: &str, rest: &str, flag: &'static str| {
             if let Some(path) = explicit {
                 return Ok(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
@@ -67,23 +74,33 @@ impl Paths {
 
         let config = match &options.config {
             Some(_) => under_home(&options.config, "", "", "--config")?,
+            None if options.system => PathBuf::from(SYSTEM_CONFIG),
             None => under_home(&None, "XDG_CONFIG_HOME", ".config", "--config")?
                 .join("rolecall/config.toml"),
         };
         let state = if options.state_dir.is_some() {
             under_home(&options.state_dir, "", "", "--state-dir")?
+        } else if options.system {
+            PathBuf::from(SYSTEM_STATE)
         } else if cfg!(target_os = "macos") {
             under_home(&None, "", "Library/Application Support", "--state-dir")?.join("rolecall")
         } else {
             under_home(&None, "XDG_STATE_HOME", ".local/state", "--state-dir")?.join("rolecall")
         };
-        let socket = rolecall::path::socket(options.socket.clone(), uid, variable);
+        let explicit = options.socket.clone();
+        let system = || PathBuf::from(rolecall::path::SYSTEM_SOCKET);
+        let explicit = explicit.or_else(|| options.system.then(system));
+        let socket = rolecall::path::socket(explicit, uid, variable);
         let socket = std::path::absolute(&socket).unwrap_or(socket);
-        let runtime = socket
+        let beside = socket
             .parent()
             .filter(|directory| directory.parent().is_some())
-            .ok_or_else(|| PathError::NoDirectory(socket.clone()))?
-            .to_path_buf();
+            .ok_or_else(|| PathError::NoDirectory(socket.clone()))?;
+        let runtime = if options.system {
+            beside.join("private")
+        } else {
+            beside.to_path_buf()
+        };
         Ok(Self {
             config,
             socket,
@@ -206,6 +223,35 @@ mod tests {
             7,
         );
         assert_eq!(root, Err(PathError::NoDirectory("/s".into())));
+    }
+
+    #[test]
+    fn the_system_service_has_places_of_its_own_and_no_home() {
+        let environment = environment(&[("HOME", "/home/a"), ("XDG_RUNTIME_DIR", "/run/user/7")]);
+        let paths = Paths::resolve(&options(&["--system"]), &environment, 7).unwrap();
+        let expected = Paths {
+            config: "/etc/rolecall/config.toml".into(),
+            socket: "/run/rolecall/rolecall.sock".into(),
+            runtime: "/run/rolecall/private".into(),
+            state: "/var/lib/rolecall".into(),
+            home: None,
+        };
+        assert_eq!(paths, expected);
+        // Several side by side.
+        let moved = options(&[
+            "--system",
+            "--config",
+            "/c",
+            "--socket",
+            "/d/s",
+            "--state-dir",
+            "/e",
+        ]);
+        let paths = Paths::resolve(&moved, &environment, 7).unwrap();
+        assert_eq!(
+            (paths.config, paths.runtime, paths.state),
+            ("/c".into(), "/d/private".into(), "/e".into())
+        );
     }
 
     #[test]

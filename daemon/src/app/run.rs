@@ -20,11 +20,13 @@ use super::options::Options;
 use super::orders::obey;
 use super::paths::{PathError, Paths, lock_state, private_directory};
 use super::signals::{self, Signal};
+use crate::challenge::{self, Challenges};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
-use crate::doors::access::{Access, Fence};
-use crate::doors::bind;
+use crate::doors::access::{self, Access, Fence, Lock};
+use crate::doors::bind::{self, Reach};
 use crate::doors::container::Container;
+use crate::doors::leased::{Leased, Parts as LeasedParts};
 use crate::doors::metrics::Metrics;
 use crate::doors::needs::{Control, Kernel, Roles};
 use crate::doors::records::Records;
@@ -115,9 +117,14 @@ async fn serve(
     let random: SharedRandom = Arc::new(OsRandom::default());
     let started = clock.now().wall;
 
+    let reach = if options.system {
+        Reach::Everyone
+    } else {
+        Reach::Own
+    };
     private_directory(&paths.state, uid).map_err(doing("the state directory cannot be used"))?;
     let bound =
-        bind::unix(&paths.socket, &*random).map_err(doing("the socket cannot be opened"))?;
+        bind::unix(&paths.socket, reach, &*random).map_err(doing("the socket cannot be opened"))?;
     let _state = lock_state(&paths.state).map_err(doing("the state directory cannot be used"))?;
     let ledger = Ledger::open(
         paths.state.clone(),
@@ -134,6 +141,7 @@ async fn serve(
             config: paths.config.clone(),
             environment: environment.clone(),
             home: paths.home.clone(),
+            system: options.system,
         },
         Arc::clone(&clock),
     ));
@@ -164,11 +172,15 @@ async fn serve(
         Arc::clone(&metrics),
     );
     tokio::spawn(lookups);
-    let (admit, admittance) = watch::channel(Admittance { uid, root: false });
+    let (admit, admittance) = watch::channel(Admittance {
+        uid,
+        ..Admittance::default()
+    });
     let common = Arc::new(Common {
         whois: Arc::new(Kernel),
         records: Arc::clone(&records),
         metrics: Arc::clone(&metrics),
+        connections: Arc::default(),
         clock: Arc::clone(&clock),
         admittance,
     });
@@ -200,13 +212,21 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let fence = Fence::new(
-        leases.clone(),
-        Arc::clone(&roles),
-        Arc::clone(&records),
-        Arc::clone(&clock),
-    );
-    let access = Arc::new(Access::new(Arc::clone(&common.whois)).fenced(fence));
+    let access = Access::new(access::Parts {
+        whois: Arc::clone(&common.whois),
+        records: Arc::clone(&records),
+        challenges: Challenges::new(challenge::Tools {
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            note: {
+                let ledger = ledger.clone();
+                Arc::new(move |record| ledger.note(record))
+            },
+        }),
+        lock: Lock::open(&paths.state, Arc::clone(&random), started),
+        clock: Arc::clone(&clock),
+    });
+    let access = Arc::new(access.fenced(Fence::new(leases.clone(), Arc::clone(&roles))));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(
@@ -214,6 +234,23 @@ async fn serve(
             );
             TokenKey::random(&*random)
         });
+    let leased = (!options.once).then(|| {
+        Leased::new(LeasedParts {
+            roles: Arc::clone(&roles),
+            leases: leases.clone(),
+            access: Arc::clone(&access),
+            records: Arc::clone(&records),
+            common: Arc::clone(&common),
+            key: key.clone(),
+            boot_id: boot_id.clone(),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+        })
+    });
+    // Before anything else may take their ports.
+    if let Some(leased) = &leased {
+        leased.restore();
+    }
     let listeners = (!options.once).then(|| {
         Listeners::new(Parts {
             keepers: keepers.clone(),
@@ -233,12 +270,14 @@ async fn serve(
         logging: (!options.once).then(|| logging.clone()),
         in_force: {
             let (environment, sts) = (environment.clone(), Arc::clone(&sts));
+            let system = options.system;
             Arc::new(move |settings: &Settings, imds: &[ImdsListener]| {
                 peer::want_all_arguments(settings.ledger_arguments);
                 sts.set_network(network(&environment, Some(settings)));
                 admit.send_replace(Admittance {
                     uid,
-                    root: settings.allow_root,
+                    root: settings.allow_root || system,
+                    others: Arc::clone(&settings.uids),
                 });
                 wanted.send_replace(imds.to_vec());
             })
@@ -248,7 +287,7 @@ async fn serve(
     if let Some(listeners) = &listeners {
         let first = changes.borrow().clone();
         listeners.apply(&first).await;
-        tokio::spawn(follow(Arc::clone(listeners), changes));
+        tokio::spawn(follow(Arc::clone(listeners), leased.clone(), changes));
     }
 
     let (drain, draining) = watch::channel(false);
@@ -256,6 +295,7 @@ async fn serve(
         door: Door::Socket,
         address: paths.socket.display().to_string(),
         role: None,
+        lease: None,
         error: None,
     }];
     let mut servers = Vec::new();
@@ -265,6 +305,7 @@ async fn serve(
             door: Door::Container,
             address: String::new(),
             role: None,
+            lease: None,
             error: None,
         };
         match bind::container(&paths.state, &*random)
@@ -300,6 +341,7 @@ async fn serve(
         keepers: keepers.clone(),
         sts: Arc::clone(&sts),
         listeners: listeners.clone(),
+        leased: leased.clone(),
         doors,
     });
     let socket = Socket::new(SocketTools {
@@ -312,6 +354,7 @@ async fn serve(
         clock: Arc::clone(&clock),
         started,
         uid,
+        leased: leased.clone(),
         container: container_address,
         drain: draining.clone(),
     });
@@ -341,6 +384,9 @@ async fn serve(
     if let Some(listeners) = listeners {
         listeners.close().await;
     }
+    if let Some(leased) = leased {
+        leased.close().await;
+    }
     // No longer than a record may take: with a hung disk there is nobody left to tell.
     let _ = tokio::time::timeout(DRAIN, keepers.stopped()).await;
     ledger.note(Record {
@@ -353,9 +399,16 @@ async fn serve(
 }
 
 /// Opens and closes IMDS listeners as the configuration changes.
-async fn follow(listeners: Arc<Listeners>, mut changes: watch::Receiver<Vec<ImdsListener>>) {
+async fn follow(
+    listeners: Arc<Listeners>,
+    leased: Option<Arc<Leased>>,
+    mut changes: watch::Receiver<Vec<ImdsListener>>,
+) {
     while changes.changed().await.is_ok() {
         let wanted = changes.borrow_and_update().clone();
         listeners.apply(&wanted).await;
+        if let Some(leased) = &leased {
+            leased.restore();
+        }
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn of(client: &str, slug: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Client contract 97.
     #[test]
     fn knows_its_own_line() {
         for (line, expected) in [

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Sources;
 use super::problem::Place;
 use super::toml_file::ConfigToml;
+use super::{Sources, system};
 
 /// Looks variables up.
 #[derive(Clone, Copy)]
@@ -15,6 +15,8 @@ pub(super) struct Environment<'a> {
     own: &'a BTreeMap<String, String>,
     process: &'a BTreeMap<String, OsString>,
     home: Option<&'a Path>,
+    /// Where the system service's shared files are.
+    system: Option<&'a Path>,
     /// `config.toml` and the lines of its variables, for messages.
     file: Option<(&'a Path, &'a BTreeMap<String, u32>)>,
 }
@@ -26,6 +28,7 @@ impl<'a> Environment<'a> {
             own,
             process: &sources.environment,
             home: sources.home.as_deref(),
+            system: sources.system.then(|| sources.config.parent()).flatten(),
             file: None,
         }
     }
@@ -74,6 +77,9 @@ impl<'a> Environment<'a> {
             .filter(|value| !value.is_empty());
         match named {
             Some(path) => (self.expanded(Path::new(&path)), true),
+            None if let Some(directory) = self.system => {
+                (system::shared_file(directory, name), false)
+            }
             None => (self.expanded(&Path::new("~/.aws").join(name)), false),
         }
     }
@@ -103,6 +109,7 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.into()))
             .into(),
             home: Some("/home/alice".into()),
+            system: false,
         };
         let own = [("AWS_REGION".to_owned(), "eu-north-1".to_owned())].into();
         let environment = Environment::new(&own, &sources);

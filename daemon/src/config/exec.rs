@@ -15,8 +15,12 @@ use super::definition::Definitions;
 use super::index::{Line, Section, content, lines};
 use super::keys;
 use super::load::Read;
-use super::shared::SharedFile;
+use super::shared::{Shared, SharedFile};
+use super::toml_file::ConfigToml;
 use super::tree::Value;
+pub use kept::KeptFiles;
+
+mod kept;
 
 const DEFAULT: &str = "default";
 
@@ -29,17 +33,27 @@ pub struct ExecFiles {
     pub credentials: Zeroizing<String>,
 }
 
-/// Makes the copies for `role`. Profiles other than `[default]` stay as they are.
+/// Makes the copies for `role`. Profiles other than `[default]` stay as they are; without their keys, if the files
+/// cannot be read as they are and those of before have to do.
 ///
 /// # Errors
 ///
-/// `InvalidData` if the files cannot be read as they are, `NotFound` if there is no such role.
-pub fn exec_files(sources: &Sources, role: &str) -> Result<ExecFiles> {
+/// `InvalidData` if the files cannot be read as they are and none of before are `kept`, `NotFound` if there is no
+/// such role.
+pub fn exec_files(sources: &Sources, kept: Option<&KeptFiles>, role: &str) -> Result<ExecFiles> {
     let read = Read::files(sources);
-    if let Some(fault) = read.faults.first() {
+    let Some(fault) = read.faults.first() else {
+        return copies(&read.toml, &read.shared, role);
+    };
+    let Some(kept) = kept else {
         return Err(Error::new(ErrorKind::InvalidData, fault.unusable().reason));
-    }
-    let definitions = read.resolver(sources).definitions;
+    };
+    let (toml, shared) = kept.parsed();
+    copies(&toml, &shared, role)
+}
+
+fn copies(toml: &ConfigToml, shared: &Shared, role: &str) -> Result<ExecFiles> {
+    let definitions = Definitions { toml, shared };
     if !definitions.roles().contains(role) {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -51,10 +65,10 @@ pub fn exec_files(sources: &Sources, role: &str) -> Result<ExecFiles> {
         config.push_str(block);
     }
     config.push('\n');
-    config.push_str(&without_default(&read.shared.config));
+    config.push_str(&without_default(&shared.config));
     Ok(ExecFiles {
         config,
-        credentials: without_default(&read.shared.credentials),
+        credentials: without_default(&shared.credentials),
     })
 }
 

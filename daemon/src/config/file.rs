@@ -10,6 +10,7 @@ use rolecall::api::ConfigProblem;
 use zeroize::Zeroizing;
 
 use super::problem::{Fault, Place, warning};
+use super::system;
 use crate::clock::Timestamp;
 
 /// No configuration file is larger; a device that never ends would be.
@@ -85,9 +86,31 @@ pub(super) struct Reader {
     pub(super) stamps: Stamps,
     pub(super) files: Vec<PathBuf>,
     pub(super) warnings: Vec<ConfigProblem>,
+    /// Bits of a mode with which a file is not read.
+    closed: u32,
 }
 
 impl Reader {
+    /// For the system service, or for a user's daemon.
+    pub(super) fn new(system: bool) -> Self {
+        Self {
+            closed: if system { system::OTHERS_WRITE } else { 0 },
+            ..Self::default()
+        }
+    }
+
+    /// The text of a file that holds keys: as [`Self::read`], and the system service reads none that
+    /// everybody can.
+    pub(super) fn read_keys(&mut self, path: &Path) -> Result<Option<Zeroizing<String>>, Fault> {
+        let before = self.closed;
+        if before != 0 {
+            self.closed |= system::OTHERS_READ;
+        }
+        let text = self.read(path);
+        self.closed = before;
+        text
+    }
+
     /// The file's text; None if there is no such file.
     ///
     /// # Errors
@@ -123,6 +146,12 @@ impl Reader {
         if is_foreign(owner, rustix::process::geteuid().as_raw()) {
             return Err(fault(format!("belongs to another user (uid {owner})"))
                 .hint("take it over with chown, or point rolecalld at a file of your own"));
+        }
+        if kind.is_file() && metadata.mode() & self.closed != 0 {
+            let mode = metadata.mode() & 0o7777;
+            let open = format!("is open to others (mode {mode:04o}), and not read so");
+            let hint = format!("chmod {:04o} {}", mode & !self.closed, path.display());
+            return Err(fault(open).hint(hint));
         }
         if kind.is_file() && metadata.mode() & 0o022 != 0 {
             self.warnings.push(warning(

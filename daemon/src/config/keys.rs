@@ -17,9 +17,11 @@ pub const TOP_LEVEL: [&str; 12] = [
 ];
 
 /// Keys that a role may have and that work.
-pub const BUILT: [&str; 21] = [
+pub const BUILT: [&str; 25] = [
+    "allow",
     "confirm",
     "credential_process",
+    "doors",
     "duration_seconds",
     "endpoint_url",
     "external_id",
@@ -37,16 +39,16 @@ pub const BUILT: [&str; 21] = [
     "source_identity",
     "source_profile",
     "transitive_session_tags",
+    "uid",
+    "unit",
     "use_dualstack_endpoint",
     "use_fips_endpoint",
 ];
 
 /// Keys that change how a role's session comes about or who may have it, and are not built yet: a role
 /// that has one is unusable, never served without its rule. With what each stands for.
-pub const NOT_BUILT: [(&str, &str); 15] = [
-    ("allow", "a rule on who may have a role"),
+pub const NOT_BUILT: [(&str, &str); 11] = [
     ("credential_source", "credential_source"),
-    ("doors", "a rule on the doors of a role"),
     ("max_age", "max_age"),
     ("mfa_max_age", "MFA"),
     ("mfa_mode", "MFA"),
@@ -54,8 +56,6 @@ pub const NOT_BUILT: [(&str, &str); 15] = [
     ("mfa_serial", "MFA"),
     ("mfa_session_duration", "MFA"),
     ("saml_process", "a SAML source"),
-    ("uid", "a rule on the user of a role"),
-    ("unit", "a rule on the unit of a role"),
     ("web_identity_token_file", "a web identity source"),
     ("web_identity_token_process", "a web identity source"),
     ("login_session", "an `aws login` session as a source"),
@@ -144,6 +144,12 @@ pub(super) fn is_credential(key: &str) -> bool {
         "aws_account_id",
         "include_profile",
         "sso_registration_scopes",
+        // Where instance metadata is, and whether: a lease's own listener is elsewhere.
+        "disable_ec2_metadata",
+        "ec2_metadata_service_endpoint",
+        "ec2_metadata_service_endpoint_mode",
+        "ec2_metadata_v1_disabled",
+        "imds_use_ipv6",
     ];
     is_moved(key) || KEYS.contains(&key) || others.contains(&key)
 }

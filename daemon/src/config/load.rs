@@ -1,5 +1,7 @@
 //! Reads everything and puts it together.
 
+use std::sync::Arc;
+
 use rolecall::api::{ConfigProblem, Severity};
 
 use super::call::{self, Policies};
@@ -11,8 +13,9 @@ use super::resolve::Resolver;
 use super::shared::Shared;
 use super::toml_file::{ConfigToml, Findings, Listener, expected};
 use super::tree::Value;
-use super::{Config, ImdsListener, Loaded, Sources};
+use super::{Config, ImdsListener, KeptFiles, Loaded, Sources, system};
 use crate::recipe::{Role, nearest};
+use crate::sys::host;
 
 /// What stands in the files, before roles are made of it.
 pub(super) struct Read {
@@ -30,17 +33,23 @@ pub(super) struct Read {
 impl Read {
     /// Reads `config.toml`, the shared files and the policies.
     pub(super) fn files(sources: &Sources) -> Self {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(sources.system);
         let mut findings = Findings::default();
         let text = reader.read(&sources.config).unwrap_or_else(|fault| {
             findings.faults.push(fault);
             None
         });
-        let toml = ConfigToml::read(
+        let mut toml = ConfigToml::read(
             &sources.config,
             text.as_ref().map_or("", |text| text.as_str()),
             &mut findings,
         );
+        if sources.system {
+            let uids = system::uids(&toml, host::uid_of, &mut findings.warnings);
+            toml.settings.uids = Arc::new(uids);
+        } else {
+            findings.faults.extend(system::not_for_one_user(&toml));
+        }
         let environment = Environment::with(&toml, sources);
         let shared = Shared::read(&environment, &mut reader, &mut findings.faults);
         let policies = read_policies(&toml, &shared, &mut reader);
@@ -92,9 +101,19 @@ pub fn load(sources: &Sources) -> Loaded {
         .map(|fault| fault.problem(None))
         .collect();
     problems.extend(read.warnings.iter().cloned());
+    let kept = (read.faults.is_empty()).then(|| KeptFiles::of(&read));
     let config = if read.faults.is_empty() {
-        let (roles, found) = read.resolver(sources).roles();
+        let resolver = read.resolver(sources);
+        let (mut roles, found) = resolver.roles();
         problems.extend(found);
+        if sources.system {
+            for role in roles.iter_mut().filter(|role| role.recipe.is_ok()) {
+                if let Err(fault) = system::check(&resolver.definitions, role) {
+                    problems.push(fault.problem(Some(role.name.as_str())));
+                    role.recipe = Err(fault.unusable());
+                }
+            }
+        }
         let imds = listeners(&read.toml.imds, &roles, &mut problems);
         Some(Config {
             settings: read.toml.settings,
@@ -107,6 +126,7 @@ pub fn load(sources: &Sources) -> Loaded {
     problems.sort_by_key(|problem| problem.severity == Severity::Warning);
     Loaded {
         config,
+        kept,
         problems,
         files: read.reader.files,
         stamps: read.reader.stamps,

@@ -54,6 +54,12 @@
 //!
 //! Every other key of DESIGN's is read, and makes its role unusable: never served without its rule.
 //!
+//! # The system service
+//!
+//! It reads `config.toml`, and the shared files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`
+//! name, else `aws-config` and `credentials` in `config.toml`'s directory; nobody's `~/.aws`. `uids` lists
+//! who may connect. Every way into a role names a uid or a unit, or the role is unusable (`system`).
+//!
 //! # What a mistake does
 //!
 //! `config.toml` that is not TOML, an unknown key anywhere in it, a mistake outside `[roles]`, a shared
@@ -69,28 +75,33 @@ mod endpoint;
 mod environment;
 mod exec;
 mod file;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod index;
 pub mod keys;
 mod load;
 mod problem;
 mod resolve;
+mod rules;
 mod setup;
 mod shared;
+mod system;
 #[cfg(test)]
 mod testing;
 mod toml_file;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
 
-pub use self::exec::{ExecFiles, exec_files};
+pub use self::exec::{ExecFiles, KeptFiles, exec_files};
 pub use self::file::Stamps;
 pub use self::load::load;
 pub use self::setup::plan_setup;
@@ -105,6 +116,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, OsString>,
     /// Home directory, for `~`.
     pub home: Option<PathBuf>,
+    /// Whether this is the system service, which reads nobody's `~/.aws` (see `system`).
+    pub system: bool,
 }
 /// The top-level keys of `config.toml`.
 #[derive(Clone, PartialEq, Eq)]
@@ -117,6 +130,8 @@ pub struct Settings {
     pub ledger_on_error: LedgerOnError,
     /// Whether uid 0 may use a user's daemon.
     pub allow_root: bool,
+    /// Whom the system service serves.
+    pub uids: Arc<BTreeSet<u32>>,
     /// Whether the ledger has every argument of a process; they may hold other programs' secrets.
     pub ledger_arguments: bool,
     /// Variables that the service manager does not pass on; they win over the process's own.
@@ -131,6 +146,7 @@ impl fmt::Debug for Settings {
             .field("log", &self.log)
             .field("ledger_on_error", &self.ledger_on_error)
             .field("allow_root", &self.allow_root)
+            .field("uids", &self.uids)
             .field("ledger_arguments", &self.ledger_arguments)
             .field("environment", &self.environment.keys())
             .finish()
@@ -174,6 +190,8 @@ pub struct Loaded {
     /// None if the files as they are cannot be put in force (syntax, an unknown key): the old
     /// configuration stays.
     pub config: Option<Config>,
+    /// What `exec` falls back on later; with `config`.
+    pub kept: Option<KeptFiles>,
     /// Everything found, errors first.
     pub problems: Vec<ConfigProblem>,
     /// Files that were read, in order of reading.

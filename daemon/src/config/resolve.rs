@@ -12,6 +12,7 @@ use super::endpoint;
 use super::environment::Environment;
 use super::keys::{NOT_BUILT, OTHER_SOURCES};
 use super::problem::{Fault, Place, warning};
+use super::rules;
 use super::toml_file::expected;
 use super::tree::Value;
 use crate::recipe::{Call, Fingerprint, Recipe, Role, RoleName, Rules, Source, StaticKeys, Step};
@@ -54,10 +55,16 @@ impl<'a> Resolver<'a> {
                 ));
             }
             let mut notes = Vec::new();
-            let recipe = self.recipe(name, &mut notes).map_err(|fault| {
-                problems.push(fault.problem(Some(name)));
-                fault.unusable()
-            });
+            let made = rules::of(&self.definitions, name)
+                .and_then(|rules| Ok((rules, self.recipe(name, &mut notes)?)));
+            // Without its rules a role is not served.
+            let (rules, recipe) = match made {
+                Ok((rules, recipe)) => (rules, Ok(recipe)),
+                Err(fault) => {
+                    problems.push(fault.problem(Some(name)));
+                    (Rules::default(), Err(fault.unusable()))
+                }
+            };
             if recipe
                 .as_ref()
                 .is_ok_and(|recipe| recipe.steps.len() > LONG_CHAIN)
@@ -76,7 +83,7 @@ impl<'a> Resolver<'a> {
                     self.definitions.own(name, "keep_fresh"),
                     Some((Value::Switch(true), _))
                 ),
-                rules: Rules::default(),
+                rules,
                 name: role_name,
                 recipe,
                 notes,
@@ -221,21 +228,6 @@ impl<'a> Resolver<'a> {
     /// Refuses what this version cannot do.
     fn check_built(&self, name: &str) -> Result<(), Fault> {
         let definitions = &self.definitions;
-        if let Some((value, place)) = definitions.own(name, "confirm") {
-            match value {
-                Value::Text(text) if text == "never" => {}
-                Value::Text(text) if text == "first-use" || text == "always" => {
-                    return Err(Fault::not_built(place, "consent"));
-                }
-                Value::Text(text) => {
-                    return Err(Fault::mistake(
-                        place,
-                        format!("expected \"never\", \"first-use\" or \"always\", found {text:?}"),
-                    ));
-                }
-                other => return Err(expected(place, "a string", other)),
-            }
-        }
         for (key, what) in NOT_BUILT {
             let Some(place) = definitions.place_of(name, key) else {
                 continue;

@@ -48,7 +48,11 @@ impl Shared {
     ) -> Self {
         let mut read = |variable: &str, name: &str, kind: Kind| {
             let (path, explicit) = environment.shared_file(variable, name);
-            let text = reader.read(&path).unwrap_or_else(|fault| {
+            let text = match kind {
+                Kind::Config => reader.read(&path),
+                Kind::Credentials => reader.read_keys(&path),
+            };
+            let text = text.unwrap_or_else(|fault| {
                 faults.push(fault);
                 None
             });
@@ -88,6 +92,18 @@ impl Shared {
             Kind::Credentials,
         );
         let sections = parse(&config, &credentials, faults).unwrap_or_default();
+        Self {
+            config,
+            credentials,
+            sections,
+        }
+    }
+
+    /// Of two texts that were read before.
+    pub(super) fn of_texts(config: Zeroizing<String>, credentials: Zeroizing<String>) -> Self {
+        let config = SharedFile::new(PathBuf::new(), Some(config), Kind::Config);
+        let credentials = SharedFile::new(PathBuf::new(), Some(credentials), Kind::Credentials);
+        let sections = parse(&config, &credentials, &mut Vec::new()).unwrap_or_default();
         Self {
             config,
             credentials,

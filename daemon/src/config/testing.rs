@@ -47,6 +47,7 @@ impl Home {
                 config: directory.path().join("config.toml"),
                 environment: [].into(),
                 home: Some(directory.path().to_owned()),
+                system: false,
             },
             directory,
         };
@@ -70,6 +71,11 @@ impl Home {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         File::create(path).unwrap().write_all(bytes).unwrap();
+    }
+
+    pub(super) fn close(&self, name: &str, mode: u32) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.path(name), mode).unwrap();
     }
 
     pub(super) fn set(&mut self, variable: &str, value: &str) -> &mut Self {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall::api::ConfigProblem;
@@ -32,6 +33,26 @@ pub(super) struct ConfigToml {
     /// `[roles.NAME]`, with the line of the header.
     pub(super) roles: BTreeMap<String, (u32, Table)>,
     pub(super) imds: Vec<Listener>,
+    /// `uids`, names not yet looked up.
+    pub(super) uids: Option<Vec<(Listed, Place)>>,
+    /// Its line.
+    pub(super) uids_line: Option<u32>,
+}
+
+/// One of `uids`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Uid(u32),
+    Name(String),
+}
+
+impl std::fmt::Display for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Uid(uid) => write!(f, "{uid}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
 }
 
 /// One `[[imds]]` table, its role not yet looked up.
@@ -131,11 +152,9 @@ impl ConfigToml {
                     &value,
                 ));
             }
-            ("uids", _) => {
-                return Err(
-                    Fault::mistake(place, "a daemon for several users is not built yet")
-                        .hint("run one rolecalld for each user"),
-                );
+            ("uids", Value::List(list)) => self.uids(place.line, list)?,
+            ("uids", value) => {
+                return Err(expected(place, "a list of uids and user names", &value));
             }
             ("environment", Value::Table(table)) => self.environment(table, findings),
             ("roles", Value::Table(table)) => self.roles(table, findings),
@@ -147,6 +166,27 @@ impl ConfigToml {
             }
             _ => return Err(unknown(place, key, keys::TOP_LEVEL)),
         }
+        Ok(())
+    }
+
+    fn uids(&mut self, line: Option<u32>, list: Vec<Item>) -> Result<(), Fault> {
+        let mut uids = Vec::with_capacity(list.len());
+        for item in list {
+            let place = self.place(item.line, "uids");
+            let listed = match item.value {
+                Value::Text(name) if !name.is_empty() => Listed::Name(name),
+                // The last one is no user: chown(2) and the kernel's word for "unknown".
+                Value::Integer(uid) => u32::try_from(uid)
+                    .ok()
+                    .filter(|uid| *uid != u32::MAX)
+                    .map(Listed::Uid)
+                    .ok_or_else(|| Fault::mistake(place.clone(), format!("{uid} is no uid")))?,
+                other => return Err(expected(place, "a uid or a user's name", &other)),
+            };
+            uids.push((listed, place));
+        }
+        self.uids = Some(uids);
+        self.uids_line = line;
         Ok(())
     }
 
@@ -283,6 +323,7 @@ impl Default for Settings {
             log: "info".into(),
             ledger_on_error: LedgerOnError::Serve,
             allow_root: false,
+            uids: Arc::default(),
             ledger_arguments: false,
             environment: BTreeMap::new(),
         }

@@ -1,14 +1,26 @@
 //! A listener's connections: how many there may be, which one goes when there are too many, and what
-//! each is doing.
+//! each is doing (threat T19).
+//!
+//! Connections of peers who are refused anyway, such as other users', make room before all others and
+//! never cost anybody else a place: nobody can push a user's own clients out.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
 use super::guard::{self, Refusal};
 use super::wire::Fault;
+
+/// Whether a connection's peer will be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Welcome {
+    /// All it gets is a refusal.
+    Refused,
+    /// It may get what it asks for.
+    Served,
+}
 
 /// One connection, as seen from outside its task.
 #[derive(Debug)]
@@ -16,6 +28,7 @@ pub struct Connection {
     /// Zero while a request is answered; else a ticket, drawn when the connection began to wait for a
     /// complete head. The smallest has waited longest. A ticket costs less than reading a clock.
     waiting: AtomicU64,
+    welcome: Welcome,
     tickets: Arc<AtomicU64>,
     heads: AtomicU64,
     inside_head: AtomicBool,
@@ -24,9 +37,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(tickets: Arc<AtomicU64>) -> Self {
+    fn new(welcome: Welcome, tickets: Arc<AtomicU64>) -> Self {
         let connection = Self {
             waiting: AtomicU64::new(0),
+            welcome,
             tickets,
             heads: AtomicU64::new(0),
             inside_head: AtomicBool::new(false),
@@ -127,16 +141,16 @@ impl Connections {
     }
 
     /// Room for one more. If there is none, the connection that has waited longest for a complete head
-    /// is closed; None if all are answering.
-    pub fn admit(self: &Arc<Self>) -> Option<Admitted> {
+    /// is closed; None if all are answering, or if this one is refused and all others are not.
+    pub fn admit(self: &Arc<Self>, welcome: Welcome) -> Option<Admitted> {
         let mut live = self.live();
-        if live.by_id.len() >= self.most && !Self::close_longest_waiting(&mut live) {
+        if live.by_id.len() >= self.most && !Self::close_longest_waiting(&mut live, welcome) {
             return None;
         }
         let id = live.next;
         live.next += 1;
         live.tasks += 1;
-        let connection = Arc::new(Connection::new(Arc::clone(&self.tickets)));
+        let connection = Arc::new(Connection::new(welcome, Arc::clone(&self.tickets)));
         live.by_id.insert(id, Arc::clone(&connection));
         Some(Admitted {
             id,
@@ -145,19 +159,23 @@ impl Connections {
         })
     }
 
-    /// Gives a file descriptor back where there are none left. False if all connections are answering.
-    pub fn shed(&self) -> bool {
-        Self::close_longest_waiting(&mut self.live())
+    fn shed(&self) -> bool {
+        Self::close_longest_waiting(&mut self.live(), Welcome::Served)
     }
 
-    fn close_longest_waiting(live: &mut Live) -> bool {
+    /// Closes one for the sake of a connection that is this welcome, if any can go.
+    fn close_longest_waiting(live: &mut Live, newcomer: Welcome) -> bool {
+        let rank = |(id, connection): (&u64, &Arc<Connection>)| {
+            let ticket = connection.waiting.load(Ordering::Relaxed);
+            (connection.welcome, ticket, *id)
+        };
         let longest = live
             .by_id
             .iter()
-            .map(|(id, connection)| (connection.waiting.load(Ordering::Relaxed), *id))
-            .filter(|(ticket, _)| *ticket != 0)
+            .map(rank)
+            .filter(|(welcome, ticket, _)| *ticket != 0 && *welcome <= newcomer)
             .min();
-        let Some(connection) = longest.and_then(|(_, id)| live.by_id.remove(&id)) else {
+        let Some(connection) = longest.and_then(|(.., id)| live.by_id.remove(&id)) else {
             return false;
         };
         connection.unwanted.notify_one();
@@ -189,6 +207,28 @@ impl Connections {
 
     fn live(&self) -> std::sync::MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections of all listeners, which share the process's file descriptors.
+#[derive(Debug, Default)]
+pub struct AllConnections(Mutex<Vec<Weak<Connections>>>);
+
+impl AllConnections {
+    /// Another listener's. Those of listeners that are gone are forgotten.
+    pub fn add(&self, connections: &Arc<Connections>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|it| it.strong_count() > 0);
+        all.push(Arc::downgrade(connections));
+    }
+
+    /// Gives a file descriptor back where there are none left: the fullest listener's longest waiting
+    /// connection is closed. False if all connections are answering.
+    pub fn shed(&self) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+        all.sort_by_key(|connections| std::cmp::Reverse(connections.count()));
+        all.iter().any(|connections| connections.shed())
     }
 }
 
@@ -227,15 +267,15 @@ mod tests {
     #[tokio::test]
     async fn the_longest_waiting_goes_first_and_an_answering_one_never() {
         let connections = Connections::new(3);
-        let first = connections.admit().unwrap();
-        let second = connections.admit().unwrap();
-        let third = connections.admit().unwrap();
+        let first = connections.admit(Welcome::Served).unwrap();
+        let second = connections.admit(Welcome::Served).unwrap();
+        let third = connections.admit(Welcome::Served).unwrap();
         let answering = Busy::begin(second.connection());
         drop(Busy::begin(first.connection()));
 
-        let _fourth = connections.admit().unwrap();
+        let _fourth = connections.admit(Welcome::Served).unwrap();
         third.connection().unwanted().await;
-        let _fifth = connections.admit().unwrap();
+        let _fifth = connections.admit(Welcome::Served).unwrap();
         first.connection().unwanted().await;
         assert_eq!(connections.count(), 3);
         assert!(second.connection().is_answering());
@@ -246,18 +286,50 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_admitted_while_all_are_answering() {
         let connections = Connections::new(1);
-        let only = connections.admit().unwrap();
+        let only = connections.admit(Welcome::Served).unwrap();
+        let all = AllConnections::default();
+        all.add(&connections);
         let busy = Busy::begin(only.connection());
-        assert!(connections.admit().is_none() && !connections.shed());
+        assert!(connections.admit(Welcome::Served).is_none() && !all.shed());
         drop(busy);
-        assert!(connections.admit().is_some());
+        assert!(connections.admit(Welcome::Served).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_goes_before_all_others_and_pushes_nobody_out() {
+        let connections = Connections::new(3);
+        let idle = connections.admit(Welcome::Served).unwrap();
+        let refused = connections.admit(Welcome::Refused).unwrap();
+        let _newer = connections.admit(Welcome::Served).unwrap();
+        let _newest = connections.admit(Welcome::Served).unwrap();
+        refused.connection().unwanted().await;
+        assert!(connections.admit(Welcome::Refused).is_none());
+        let _instead = connections.admit(Welcome::Served).unwrap();
+        idle.connection().unwanted().await;
+    }
+
+    #[tokio::test]
+    async fn where_descriptors_are_short_the_fullest_listener_gives_one_back() {
+        let (quiet, full) = (Connections::new(9), Connections::new(9));
+        let all = AllConnections::default();
+        all.add(&quiet);
+        all.add(&full);
+        all.add(&Connections::new(9));
+        let kept = quiet.admit(Welcome::Served).unwrap();
+        let (first, second) = [(); 2]
+            .map(|()| full.admit(Welcome::Served).unwrap())
+            .into();
+        assert!(all.shed());
+        first.connection().unwanted().await;
+        let _busy = [&second, &kept].map(|it| Busy::begin(it.connection()));
+        assert!(!all.shed());
     }
 
     #[tokio::test]
     async fn gone_means_that_every_task_has_ended() {
         let connections = Connections::new(1);
-        let first = connections.admit().unwrap();
-        let second = connections.admit().unwrap();
+        let first = connections.admit(Welcome::Served).unwrap();
+        let second = connections.admit(Welcome::Served).unwrap();
         let gone = tokio::spawn({
             let connections = Arc::clone(&connections);
             async move { connections.gone().await }

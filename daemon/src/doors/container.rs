@@ -35,6 +35,7 @@ pub struct Container {
     access: Arc<Access>,
     records: Arc<Records>,
     clock: SharedClock,
+    only: Option<String>,
 }
 
 impl Container {
@@ -52,7 +53,19 @@ impl Container {
             access,
             records,
             clock,
+            only: None,
         }
+    }
+
+    /// The same for one lease, by its id: no other lease's token opens anything, and no other role exists.
+    #[must_use]
+    pub fn only(mut self, lease: &str) -> Self {
+        self.only = Some(lease.to_owned());
+        self
+    }
+
+    fn takes(&self, lease: &Lease) -> bool {
+        self.only.as_deref().is_none_or(|only| only == lease.id())
     }
 
     /// Who may have what is asked for, and the role; or the answer that says no.
@@ -84,15 +97,16 @@ impl Container {
         }
         match found {
             // By name: that is what was leased, should another role ever have the same slug.
-            Ok(lease) => match self.roles.role(lease.role()) {
+            Ok(lease) if self.takes(&lease) => match self.roles.role(lease.role()) {
                 Some(role) => Ok((role, lease)),
                 None => Err(&NO_ROLE),
             },
-            Err(Denied::Unknown) => {
+            Ok(_) | Err(Denied::Unknown) => {
                 self.records
                     .refused(visitor, "lease", "the token is no lease's", now);
                 Err(&NO_LEASE)
             }
+            Err(Denied::OtherRole) if self.only.is_some() => Err(&NO_ROLE),
             // The token is good for something: whether the role exists may be told.
             Err(Denied::OtherRole) => match slug.and_then(|slug| self.roles.role_by_slug(slug)) {
                 Some(_) => {
@@ -141,23 +155,31 @@ impl Handler for Container {
         let (access, roles) = (Arc::clone(&self.access), Arc::clone(&self.roles));
         let clock = Arc::clone(&self.clock);
         Answering::later(async move {
-            let verdict = match known {
-                Some(verdict) => verdict,
-                None => {
-                    let asked = Asked {
-                        visitor: &visitor,
-                        role: &role,
-                        lease: Some(&lease),
-                    };
-                    access.decide(asked, WAIT).await
-                }
+            let end = now.plus(WAIT);
+            let verdict = if let Some(verdict) = known {
+                verdict
+            } else {
+                let asked = Asked {
+                    visitor: &visitor,
+                    role: &role,
+                    lease: Some(&lease),
+                };
+                access.decide(asked, WAIT).await
             };
             let role = match verdict {
                 Verdict::Yes(role) => role,
                 Verdict::No(denial) => return denied(&denial),
             };
-            match obtain(&*roles, &*clock, role, WAIT).await {
+            match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: Some(&lease),
+                    };
+                    if let Err(denial) = access.after_waiting(asked) {
+                        return denied(&denial);
+                    }
                     let (lease, now) = (Some(lease.id()), clock.now());
                     records.served(&visitor, role.as_ref(), &served, lease, now);
                     credentials(&served)
@@ -190,7 +212,7 @@ fn credentials(served: &Served) -> Response {
 fn denied(denial: &Denial) -> Response {
     let status = match denial {
         Denial::Locked(_) | Denial::Refused(..) => StatusCode::FORBIDDEN,
-        Denial::PersonNeeded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let problem = denial.problem();
     error(status, code_text(problem.code), &problem.message)

@@ -24,6 +24,8 @@ pub const MAX_HEADERS: usize = 64;
 pub enum Site {
     /// The Unix socket, which no browser reaches.
     Socket,
+    /// A lease's Unix socket, perhaps behind a forwarder on loopback, whose port we do not know.
+    LeaseSocket,
     /// A TCP listener at this address and port.
     Tcp(IpAddr, u16),
 }
@@ -118,10 +120,9 @@ fn header(site: Site, name: &HeaderName) -> Result<(), Refusal> {
         )),
         // No SDK sends a body, let alone a chunked one; and a length beside it is the oldest way of
         // smuggling a request. hyper drops the length, so only this shows.
-        "transfer-encoding" if site != Site::Socket => Err(Refusal::and_close(
-            StatusCode::BAD_REQUEST,
-            "transfer-encoding is not accepted",
-        )),
+        "transfer-encoding" if !matches!(site, Site::Socket | Site::LeaseSocket) => Err(
+            Refusal::and_close(StatusCode::BAD_REQUEST, "transfer-encoding is not accepted"),
+        ),
         _ if name.starts_with("sec-fetch-") || name.starts_with("access-control-request-") => {
             Err(BROWSER)
         }
@@ -136,7 +137,12 @@ const FOREIGN_HOST: Refusal = Refusal::new(StatusCode::FORBIDDEN, "host is not t
 fn host(site: Site, head: &Parts, hosts: usize, named: Option<&[u8]>) -> Result<(), Refusal> {
     let value = match (hosts, named) {
         (1, Some(value)) => value,
-        (0, _) if site == Site::Socket && head.version == Version::HTTP_10 => return Ok(()),
+        (0, _)
+            if matches!(site, Site::Socket | Site::LeaseSocket)
+                && head.version == Version::HTTP_10 =>
+        {
+            return Ok(());
+        }
         (0, _) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "host is missing")),
         _ => {
             return Err(Refusal::and_close(
@@ -184,16 +190,23 @@ fn absolute(
 /// Whether `host` is a name of this listener, with its port or without one (CRT sends none). Compared
 /// as text: `127.1`, `localhost.` and user information are nobody's name.
 fn names(site: Site, host: &[u8]) -> bool {
-    let Site::Tcp(address, port) = site else {
-        return host.eq_ignore_ascii_case(b"localhost");
+    let (address, port) = match site {
+        Site::Socket => return host.eq_ignore_ascii_case(b"localhost"),
+        // A page that a browser behind the forwarder was rebound to names its own host here.
+        Site::LeaseSocket => return is_loopback(host, |_| true),
+        Site::Tcp(address, port) => (address, port),
     };
     if !address.is_loopback() {
         return matches!(address, IpAddr::V4(address) if is_address(host, address, port));
     }
+    is_loopback(host, |named| named == port)
+}
+
+fn is_loopback(host: &[u8], right: impl Fn(u16) -> bool) -> bool {
     ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
         host.split_at_checked(name.len())
             .is_some_and(|(head, rest)| {
-                head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, port)
+                head.eq_ignore_ascii_case(name.as_bytes()) && is_port(rest, &right)
             })
     })
 }
@@ -205,16 +218,17 @@ fn is_address(host: &[u8], address: Ipv4Addr, port: u16) -> bool {
         .unwrap_or(host.len());
     let (name, rest) = host.split_at(end);
     // `Ipv4Addr` reads only the canonical form: four decimal numbers without leading zeros.
-    std::str::from_utf8(name).is_ok_and(|name| name.parse() == Ok(address)) && is_port(rest, port)
+    std::str::from_utf8(name).is_ok_and(|name| name.parse() == Ok(address))
+        && is_port(rest, |named| named == port)
 }
 
-fn is_port(rest: &[u8], port: u16) -> bool {
+fn is_port(rest: &[u8], right: impl Fn(u16) -> bool) -> bool {
     match rest {
         [] => true,
         [b':', digits @ ..] => {
             digits.first().is_some_and(u8::is_ascii_digit)
                 && digits.first() != Some(&b'0')
-                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(port))
+                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse().is_ok_and(right))
         }
         _ => false,
     }

@@ -36,6 +36,8 @@ pub struct Metrics {
     connections: Family<DoorLabels, Gauge>,
     held: Family<RoleLabels, Gauge>,
     seconds_left: Family<RoleLabels, Gauge>,
+    locked: Gauge,
+    challenges: Gauge,
     watched: Mutex<Vec<(Door, Weak<Connections>)>>,
 }
 
@@ -67,6 +69,17 @@ struct RoleLabels {
     role: String,
 }
 
+/// What is read when metrics are.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// Every role.
+    pub roles: &'a [RoleStatus],
+    /// Whether the doors are locked.
+    pub locked: bool,
+    /// How many questions wait for a person.
+    pub challenges: usize,
+}
+
 /// What metrics read of a ledger record.
 #[derive(Deserialize)]
 struct Seen {
@@ -84,6 +97,7 @@ impl Metrics {
         let connections = Family::default();
         let held = Family::default();
         let seconds_left = Family::default();
+        let (locked, challenges) = (Gauge::default(), Gauge::default());
         let start = Gauge::<i64>::default();
         start.set(started.as_secs());
         registry.register("answers", "Answers by door and status", answers.clone());
@@ -104,6 +118,16 @@ impl Metrics {
             "Seconds until a role's session ends",
             seconds_left.clone(),
         );
+        registry.register(
+            "locked",
+            "Whether the doors are locked",
+            Gauge::clone(&locked),
+        );
+        registry.register(
+            "challenges",
+            "Questions that wait for a person",
+            Gauge::clone(&challenges),
+        );
         registry.register("start_time_seconds", "When the daemon started", start);
         registry.register(
             "build",
@@ -122,6 +146,8 @@ impl Metrics {
             connections,
             held,
             seconds_left,
+            locked,
+            challenges,
             watched: Mutex::default(),
         })
     }
@@ -182,11 +208,14 @@ impl Metrics {
             .push((door, Arc::downgrade(connections)));
     }
 
-    /// Everything, with `roles` as they are now.
-    pub fn text(&self, roles: &[RoleStatus]) -> String {
+    /// Everything, as it is at this moment.
+    pub fn text(&self, moment: &Moment<'_>) -> String {
+        self.locked.set(i64::from(moment.locked));
+        self.challenges
+            .set(i64::try_from(moment.challenges).unwrap_or(i64::MAX));
         self.held.clear();
         self.seconds_left.clear();
-        for status in roles {
+        for status in moment.roles {
             let role = RoleLabels {
                 role: status.name.clone(),
             };

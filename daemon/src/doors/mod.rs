@@ -14,6 +14,7 @@ pub mod container;
 mod drive;
 pub mod guard;
 pub mod imds;
+pub mod leased;
 pub mod metrics;
 pub mod needs;
 pub mod patience;
@@ -29,5 +30,11 @@ pub mod wire;
 
 #[cfg(test)]
 mod fake;
+// Apart from the other, because clippy knows tests by that line alone.
+#[cfg(all(fuzzing, not(test)))]
+#[allow(dead_code, unused_imports, reason = "tests use more of it")]
+mod fake;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -86,13 +86,19 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connections::{Busy, Connections};
+    use super::super::connections::{Busy, Connections, Welcome};
     use super::*;
+
+    /// Client contract 67.
+    #[test]
+    fn a_connection_may_idle_for_longer_than_sdks_keep_one_for_the_next_read() {
+        assert!(Patience::default().idle >= Duration::from_secs(5));
+    }
 
     #[test]
     fn a_connection_is_closed_only_if_nothing_happened_since_the_timer_was_set() {
         let connections = Connections::new(1);
-        let admitted = connections.admit().unwrap();
+        let admitted = connections.admit(Welcome::Served).unwrap();
         let connection = admitted.connection();
         let patience = Patience::default();
 

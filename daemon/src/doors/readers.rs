@@ -18,6 +18,7 @@ pub struct Readers(Mutex<HashMap<String, VecDeque<Reader>>>);
 #[derive(Debug)]
 struct Reader {
     name: String,
+    uid: u32,
     pid: Option<u32>,
     door: Door,
     at: Timestamp,
@@ -28,6 +29,7 @@ impl Readers {
     pub fn read(&self, role: &str, consumer: &Consumer, door: Door, at: Timestamp) {
         let reader = Reader {
             name: consumer.name(),
+            uid: consumer.uid,
             pid: consumer.process.as_ref().map(|process| process.pid),
             door,
             at,
@@ -44,11 +46,12 @@ impl Readers {
         readers.truncate(KEPT);
     }
 
-    /// The last consumers of `role`.
-    pub fn of(&self, role: &str) -> Vec<ConsumerStatus> {
+    /// The last consumers of `role`, or of those the ones with this uid.
+    pub fn of(&self, role: &str, uid: Option<u32>) -> Vec<ConsumerStatus> {
         let roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let readers = roles.get(role).into_iter().flatten();
         readers
+            .filter(|reader| uid.is_none_or(|uid| uid == reader.uid))
             .map(|reader| ConsumerStatus {
                 name: reader.name.clone(),
                 pid: reader.pid,
@@ -90,12 +93,14 @@ mod tests {
             Timestamp::from_secs(99),
         );
         let pids: Vec<_> = readers
-            .of("dev")
+            .of("dev", None)
             .iter()
             .filter_map(|reader| reader.pid)
             .collect();
         assert_eq!(pids, [15, 19, 18, 17, 16, 14, 13, 12]);
-        assert_eq!(readers.of("dev")[0].last_read, "1970-01-01T00:01:39Z");
-        assert!(readers.of("other").is_empty());
+        assert_eq!(readers.of("dev", None)[0].last_read, "1970-01-01T00:01:39Z");
+        assert!(readers.of("other", None).is_empty());
+        assert_eq!(readers.of("dev", Some(1000)).len(), 8);
+        assert!(readers.of("dev", Some(1001)).is_empty());
     }
 }

@@ -91,29 +91,31 @@ impl Records {
         if !another {
             return;
         }
+        let (access_key_id, end) = (&served.session.access_key_id, served.reported);
+        let waits = visitor.waiting_key();
+        if let Some(key) = &waits
+            && !self.witness.first_serve(access_key_id, key, end)
+        {
+            let (records, visitor) = (Arc::clone(self), Arc::clone(visitor));
+            let role = role.name.to_string();
+            // Runs once the task that writes the answer pauses; for `status` alone.
+            tokio::spawn(async move {
+                records.seen(&visitor, Some(&role), now.wall);
+            });
+            return;
+        }
         let first = FirstServe {
             visitor: Arc::clone(visitor),
             record: serve_record(visitor, role, served, lease),
-            access_key_id: served.session.access_key_id.clone(),
-            end: served.reported,
+            access_key_id: access_key_id.clone(),
+            end,
             at: now.wall,
         };
-        if let Some(key) = visitor.waiting_key() {
+        if waits.is_some() {
             // A consumer's first serve is recorded whole, and so read before the answer: a script whose last
             // word is our client is gone right after it.
-            if self
-                .witness
-                .first_serve(&first.access_key_id, &key, first.end)
-            {
-                let consumer = self.seen(&first);
-                self.note(first, consumer);
-                return;
-            }
-            let records = Arc::clone(self);
-            // Runs once the task that writes the answer pauses; for `status` alone.
-            tokio::spawn(async move {
-                records.seen(&first);
-            });
+            let consumer = self.seen(visitor, first.record.role.as_deref(), first.at);
+            self.note(first, consumer);
         } else if visitor.consumer().is_some() {
             self.write(first);
         } else if let Err(full) = self.lookups.try_send(first) {
@@ -122,7 +124,7 @@ impl Records {
     }
 
     fn write(&self, first: FirstServe) {
-        let consumer = self.seen(&first);
+        let consumer = self.seen(&first.visitor, first.record.role.as_deref(), first.at);
         // Nobody known is nobody in particular: a process that was gone before it could be looked for is not
         // taken for the one before it, so every connection of such counts as a consumer of its own.
         let is_first = consumer.process.is_none()
@@ -142,28 +144,50 @@ impl Records {
     }
 
     /// Remembers the consumer, as far as it is known by now, for `status`.
-    fn seen(&self, first: &FirstServe) -> Consumer {
+    fn seen(&self, visitor: &Visitor, role: Option<&str>, at: Timestamp) -> Consumer {
         let unknown = Consumer {
-            uid: first.visitor.uid(),
+            uid: visitor.uid(),
             process: None,
         };
-        let consumer = first.visitor.complete().cloned().unwrap_or(unknown);
-        if let Some(role) = &first.record.role {
-            self.readers
-                .read(role, &consumer, first.visitor.door, first.at);
+        let consumer = visitor.complete().cloned().unwrap_or(unknown);
+        if let Some(role) = role {
+            self.readers.read(role, &consumer, visitor.door, at);
         }
         consumer
     }
 
     /// `visitor` was refused by `rule`.
     pub fn refused(&self, visitor: &Visitor, rule: &'static str, reason: &str, now: Now) {
+        self.refuse(visitor, None, rule, reason, now);
+    }
+
+    /// `visitor` was refused `role` by `rule`.
+    pub fn refused_role(
+        &self,
+        visitor: &Visitor,
+        role: &str,
+        rule: &'static str,
+        reason: &str,
+        now: Now,
+    ) {
+        self.refuse(visitor, Some(role.to_owned()), rule, reason, now);
+    }
+
+    fn refuse(
+        &self,
+        visitor: &Visitor,
+        role: Option<String>,
+        rule: &'static str,
+        reason: &str,
+        now: Now,
+    ) {
         self.metrics.refused(visitor.door, rule);
-        let uid = visitor.peer.as_ref().map(|peer| peer.uid);
+        let uid = visitor.peer().map(|peer| peer.uid);
         let before = self
             .refusals
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .offer((uid, visitor.door, rule), now.boot);
+            .offer((uid, visitor.door, rule, role.clone()), now.boot);
         let Some(before) = before else { return };
         let message = match before {
             0 => reason.to_owned(),
@@ -171,8 +195,9 @@ impl Records {
         };
         self.witness.note(Record {
             event: Event::Refused,
+            role,
             door: Some(visitor.door),
-            peer: visitor.peer.clone(),
+            peer: visitor.peer().cloned(),
             consumer: visitor.complete().cloned(),
             rule: Some(rule.to_owned()),
             code: Some("refused".to_owned()),
@@ -193,7 +218,7 @@ impl Records {
 }
 
 /// Finds the process of a TCP connection, once for each connection.
-async fn find(whois: &Arc<dyn WhoIs>, visitor: &Visitor) {
+pub(super) async fn find(whois: &Arc<dyn WhoIs>, visitor: &Visitor) {
     let (None, Some(owner)) = (visitor.consumer(), visitor.owner) else {
         return;
     };
@@ -222,7 +247,7 @@ fn serve_record(visitor: &Visitor, role: &Role, served: &Served, lease: Option<&
             session.expires,
         )),
         door: Some(visitor.door),
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         lease: lease.map(str::to_owned),
         ..Record::default()
     }

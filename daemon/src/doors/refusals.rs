@@ -12,8 +12,8 @@ pub const QUIET: Duration = Duration::from_mins(1);
 /// How many kinds are told apart; uids are the caller's choice where user namespaces are.
 const MOST_KINDS: usize = 256;
 
-/// What makes two refusals alike.
-pub type Kind = (Option<u32>, Door, &'static str);
+/// What makes two refusals alike: uid, door, rule and the role asked for, if one was.
+pub type Kind = (Option<u32>, Door, &'static str, Option<String>);
 
 /// Counts refusals.
 #[derive(Debug, Default)]
@@ -59,14 +59,14 @@ mod tests {
     #[test]
     fn the_first_in_a_minute_is_recorded_and_the_others_are_counted() {
         let mut refusals = Refusals::default();
-        let kind = (Some(7), Door::Imds, "uid");
-        assert_eq!(refusals.offer(kind, AT(100)), Some(0));
+        let kind = || (Some(7), Door::Imds, "uid", None);
+        assert_eq!(refusals.offer(kind(), AT(100)), Some(0));
         for second in 101..160 {
-            assert_eq!(refusals.offer(kind, AT(second)), None);
+            assert_eq!(refusals.offer(kind(), AT(second)), None);
         }
-        assert_eq!(refusals.offer(kind, AT(160)), Some(59));
+        assert_eq!(refusals.offer(kind(), AT(160)), Some(59));
         assert_eq!(
-            refusals.offer((Some(8), Door::Imds, "uid"), AT(160)),
+            refusals.offer((Some(8), Door::Imds, "uid", None), AT(160)),
             Some(0)
         );
     }
@@ -77,7 +77,7 @@ mod tests {
         let recorded = (0..100_000)
             .filter(|&uid| {
                 refusals
-                    .offer((Some(uid), Door::Socket, "uid"), AT(10))
+                    .offer((Some(uid), Door::Socket, "uid", None), AT(10))
                     .is_some()
             })
             .count();

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::answer::{Answering, Response};
-use super::connections::Connections;
+use super::connections::{AllConnections, Connections, Welcome};
 use super::drive::{ConnectionService, drive};
 use super::guard::{Refusal, Site};
 use super::metrics::Metrics;
@@ -27,7 +27,7 @@ use crate::clock::SharedClock;
 /// Most connections of the Unix socket.
 pub const MOST_SOCKET_CONNECTIONS: usize = 16_384;
 
-/// Most connections of one TCP listener.
+/// Most connections of one TCP listener, or of a lease's socket.
 pub const MOST_TCP_CONNECTIONS: usize = 1_024;
 
 /// A way in, as the server sees it.
@@ -56,6 +56,8 @@ pub struct Common {
     pub records: Arc<Records>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// The connections of every listener.
+    pub connections: Arc<AllConnections>,
     /// Time.
     pub clock: SharedClock,
     /// Which uids come in; changes with the configuration.
@@ -67,6 +69,8 @@ pub struct Common {
 pub enum Listener {
     /// The Unix socket.
     Unix(UnixListener),
+    /// A lease's Unix socket.
+    LeaseUnix(UnixListener),
     /// A TCP listener.
     Tcp(TcpListener),
 }
@@ -91,6 +95,7 @@ impl Server {
     ) -> io::Result<Self> {
         let (site, most) = match &listener {
             Listener::Unix(_) => (Site::Socket, MOST_SOCKET_CONNECTIONS),
+            Listener::LeaseUnix(_) => (Site::LeaseSocket, MOST_TCP_CONNECTIONS),
             Listener::Tcp(listener) => {
                 let address = listener.local_addr()?;
                 (
@@ -125,6 +130,7 @@ impl Server {
         self.common
             .metrics
             .watch_connections(self.handler.door(), &connections);
+        self.common.connections.add(&connections);
         tokio::select! {
             () = self.accept_all(&for_connections) => {}
             _ = drain.wait_for(|draining| *draining) => {}
@@ -143,11 +149,13 @@ impl Server {
         let mut quiet_until = Duration::ZERO;
         loop {
             let accepted = match &self.listener {
-                Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                    self.welcome(stream, drain, |common, admittance, stream| {
-                        Visitor::of_unix(common.whois.of_unix(stream), admittance)
-                    });
-                }),
+                Listener::Unix(listener) | Listener::LeaseUnix(listener) => {
+                    listener.accept().await.map(|(stream, _)| {
+                        self.welcome(stream, drain, |common, admittance, stream| {
+                            Visitor::of_unix(common.whois.of_unix(stream), admittance)
+                        });
+                    })
+                }
                 Listener::Tcp(listener) => listener.accept().await.map(|(stream, remote)| {
                     let door = self.handler.door();
                     self.welcome(stream, drain, |common, admittance, stream| {
@@ -169,16 +177,21 @@ impl Server {
         &self,
         stream: S,
         drain: &watch::Receiver<bool>,
-        meet: impl FnOnce(&Common, Admittance, &S) -> Visitor,
+        meet: impl FnOnce(&Common, &Admittance, &S) -> Visitor,
     ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Some(admitted) = self.connections.admit() else {
+        // A copy of a pointer: looking the other end up is not done under a lock.
+        let admittance = self.common.admittance.borrow().clone();
+        let visitor = Arc::new(meet(&self.common, &admittance, &stream));
+        let welcome = match visitor.refused {
+            Some(_) if !self.handler.admits(visitor.uid()) => Welcome::Refused,
+            _ => Welcome::Served,
+        };
+        let Some(admitted) = self.connections.admit(welcome) else {
             self.common.metrics.refused(self.handler.door(), "full");
             return;
         };
-        let admittance = *self.common.admittance.borrow();
-        let visitor = Arc::new(meet(&self.common, admittance, &stream));
         let service = ConnectionService {
             site: self.site,
             handler: Arc::clone(&self.handler),
@@ -211,7 +224,7 @@ impl Server {
             *quiet_until = boot + Duration::from_mins(1);
             tracing::warn!(door = ?self.handler.door(), %error, "accepting a connection failed");
         }
-        let shed = self.connections.shed();
+        let shed = self.common.connections.shed();
         sleep(Duration::from_millis(if shed { 10 } else { 50 })).await;
     }
 }

@@ -214,6 +214,7 @@ mod tests {
         const { assert!(TOKEN_BYTES <= 128) };
     }
 
+    /// Client contract 14.
     #[test]
     fn it_ends_exactly_with_its_ttl() {
         let authority = authority();
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(left(400_000), None);
     }
 
+    /// Client contract 15, 17.
     #[test]
     fn it_is_good_only_where_it_was_made_and_after_a_restart() {
         let token = authority().issue(UID, Duration::from_mins(5), BOOT);

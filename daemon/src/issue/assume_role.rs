@@ -7,8 +7,9 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 use aws_sdk_sts::operation::assume_role::builders::AssumeRoleFluentBuilder;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 
+use super::classify::clean;
 use super::exchange::Seen;
-use super::{Attempt, Class, IssueError};
+use super::{Attempt, Class, IssueError, failure};
 use crate::clock::{Now, Timestamp};
 use crate::recipe::AssumeRole;
 use crate::secrets::Secret;
@@ -64,7 +65,11 @@ pub(super) fn check(
     let reject = |what: String| IssueError {
         class: Class::TryAgain,
         code: "BadAnswer".to_owned(),
-        message: format!("STS answered with a session that is not used: {what}"),
+        // Of what an unbelievable answer says, no more than of an error.
+        message: format!(
+            "STS answered with a session that is not used: {}",
+            clean(&what, &secrets_of(attempt, call))
+        ),
         hint: Some("check that the endpoint is STS's, and what proxy stands between".to_owned()),
         request_id: seen.request_id.clone(),
         retry_after: None,
@@ -137,6 +142,13 @@ pub(super) fn check(
             parent_access_key_id: attempt.signer.access_key_id.clone(),
         },
     })
+}
+
+/// What must not show up in a message about this attempt.
+pub(super) fn secrets_of<'a>(attempt: &'a Attempt, call: &'a AssumeRole) -> Vec<&'a str> {
+    let mut secrets = failure::secrets_of(&attempt.signer);
+    secrets.extend(call.external_id.as_deref());
+    secrets
 }
 
 /// `ASIA` and more upper-case letters and digits (IAM User Guide, "IAM identifiers").

@@ -155,10 +155,11 @@ impl Refusal<'_> {
 /// canonical request, security token included, from the second line on.
 pub(super) fn clean(text: &str, secrets: &[&str]) -> String {
     let mut line = text.trim().lines().next().unwrap_or_default().to_owned();
+    // First: a secret with one of these in its middle would be whole again without it.
+    line.retain(|c| !c.is_control());
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         line = line.replace(*secret, "…");
     }
-    line.retain(|c| !c.is_control());
     if line.len() > LONGEST_MESSAGE {
         let cut = line.floor_char_boundary(LONGEST_MESSAGE);
         line.truncate(cut);

@@ -92,7 +92,7 @@ impl Intercept for Recorder {
         self.exchange.note(|seen| {
             seen.received = Some(now);
             seen.date = headers.get("date").and_then(parse_date);
-            seen.request_id = headers.get("x-amzn-requestid").map(str::to_owned);
+            seen.request_id = headers.get("x-amzn-requestid").and_then(parse_request_id);
             seen.retry_after = headers
                 .get("retry-after")
                 .and_then(|seconds| seconds.trim().parse().ok())
@@ -100,6 +100,12 @@ impl Intercept for Recorder {
         });
         Ok(())
     }
+}
+
+/// It goes into the ledger: only what looks like one, whoever answered. AWS's are UUIDs.
+fn parse_request_id(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (plain && (1..=64).contains(&text.len())).then(|| text.to_owned())
 }
 
 fn parse_date(text: &str) -> Option<Timestamp> {

@@ -7,6 +7,8 @@ mod assume_role;
 pub mod classify;
 mod exchange;
 mod failure;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 pub mod network;
 mod resolver;
 pub mod skew;

@@ -11,6 +11,7 @@ use aws_sdk_sts::config::{
 };
 use aws_sdk_sts::{Client, Config};
 use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -101,8 +102,7 @@ impl Sts {
                 self.clock.now(),
             ),
             Err(error) => {
-                let mut secrets = secrets_of(&attempt.signer);
-                secrets.extend(call.external_id.as_deref());
+                let secrets = assume_role::secrets_of(attempt, call);
                 let mut error = describe(&error, &exchange, &attempt.signer, &call.sts, &secrets);
                 if error.class == Class::Skew && !skew_changed {
                     // The signing time was right as far as the answer's Date tells: the same again
@@ -161,6 +161,16 @@ impl Sts {
         })
         .await
         .expect("building a client does not panic")?;
+        let client = self.over(http, sts);
+        // Not kept if the way has changed meanwhile.
+        if *lock(&self.network) == network {
+            lock(&self.clients).insert(key, client.clone());
+        }
+        Ok(client)
+    }
+
+    /// A client for an endpoint whose requests `http` carries.
+    pub(super) fn over(&self, http: SharedHttpClient, sts: &StsEndpoint) -> Client {
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(sts.region.clone()))
@@ -177,17 +187,18 @@ impl Sts {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(connect)
+                    .connect_timeout(self.limits.connect)
                     .operation_attempt_timeout(self.limits.attempt)
                     .build(),
             );
         config.set_endpoint_url(sts.url.clone());
-        let client = Client::from_conf(config.build());
-        // Not kept if the way has changed meanwhile.
-        if *lock(&self.network) == network {
-            lock(&self.clients).insert(key, client.clone());
-        }
-        Ok(client)
+        Client::from_conf(config.build())
+    }
+
+    /// Has `client` make the calls to an endpoint.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn call_by(&self, sts: &StsEndpoint, client: Client) {
+        lock(&self.clients).insert((sts.region.clone(), sts.url.clone()), client);
     }
 
     fn learn(&self, exchange: &Exchange) -> (i64, bool) {

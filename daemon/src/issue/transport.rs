@@ -46,14 +46,19 @@ pub(super) fn build(
             .tls_context(network.tls()?)
             .build_with_resolver(Resolver::system()),
     };
+    Ok(shared(connector))
+}
+
+/// A client that asks `connector`, whose answers are capped.
+pub(super) fn shared(connector: impl HttpConnector + 'static) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Capped(connector));
-    Ok(http_client_fn(move |_, _| connector.clone()))
+    http_client_fn(move |_, _| connector.clone())
 }
 
 #[derive(Debug)]
-struct Capped(Connector);
+struct Capped<C>(C);
 
-impl HttpConnector for Capped {
+impl<C: HttpConnector> HttpConnector for Capped<C> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {

@@ -39,6 +39,9 @@ fn differences(old: &Role, new: &Role) -> Vec<String> {
     if old.keep_fresh != new.keep_fresh {
         what.push("keep_fresh".to_owned());
     }
+    if old.rules != new.rules {
+        what.push("rules".to_owned());
+    }
     what
 }
 

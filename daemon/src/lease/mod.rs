@@ -6,6 +6,7 @@
 //! until nobody is inside any more.
 
 pub mod cgroup;
+pub mod doors;
 mod fences;
 pub mod files;
 pub mod inside;
@@ -19,7 +20,7 @@ mod watch;
 use std::any::Any;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -33,6 +34,7 @@ use crate::peer::{Consumer, Peer};
 use crate::recipe::{Narrowing, RoleName};
 use crate::secrets::SharedRandom;
 use cgroup::Groups;
+use doors::{Doors, Held};
 pub use fences::Fenced;
 use files::Files;
 use scope::{Place, Processes, Scope};
@@ -100,12 +102,16 @@ pub struct Wanted {
     pub ttl: Option<Duration>,
     /// Why, for the ledger.
     pub reason: Option<String>,
+    /// Whether it goes on while the doors are locked.
+    pub through_lock: bool,
     /// What the lease's command is pointed at.
     pub files: ExecFiles,
     /// Who asked.
     pub peer: Option<Peer>,
     /// Who it is for.
     pub consumer: Option<Consumer>,
+    /// The doors of its own.
+    pub doors: Doors,
 }
 
 /// A lease to be: its id, and its standing reader, with which its sessions begin and end.
@@ -136,6 +142,8 @@ struct Inner {
     /// Held while the table is replaced and while it is written, so that the file is never older than
     /// the last change that was answered.
     changing: tokio::sync::Mutex<()>,
+    /// Sockets of leases that ended while no daemon ran.
+    leftovers: Mutex<Vec<PathBuf>>,
 }
 
 impl Leases {
@@ -174,6 +182,7 @@ impl Leases {
             store,
             table: ArcSwap::from_pointee(table),
             changing: tokio::sync::Mutex::default(),
+            leftovers: Mutex::new(sockets_of(&ended)),
         }));
         if !ended.is_empty() {
             leases.save().await?;
@@ -236,8 +245,11 @@ impl Leases {
             created: now.wall,
             ends: wanted.ttl.map(|ttl| now.plus(ttl)),
             reason: wanted.reason,
+            through_lock: wanted.through_lock,
             token: hash(token.as_bytes()),
             pin: Mutex::new(Some(wanted.prepared.pin)),
+            doors: wanted.doors,
+            held: Held::default(),
         });
         let (files, id) = (self.0.files.clone(), lease.id.clone());
         let (contents, copy) = (wanted.files, token.clone());
@@ -285,6 +297,7 @@ impl Leases {
             lease
         };
         lease.pin(None);
+        lease.let_go();
         self.record_end(&lease, why);
         let (files, ended) = (self.0.files.clone(), lease.id.clone());
         off_the_runtime(move || files.remove(&ended)).await?;
@@ -303,6 +316,17 @@ impl Leases {
     /// What people are told of one.
     pub fn status(&self, lease: &Lease) -> LeaseStatus {
         lease.status(!self.is_live(lease))
+    }
+
+    /// All live leases themselves.
+    pub fn live(&self) -> Vec<Arc<Lease>> {
+        self.0.table.load().by_id.values().cloned().collect()
+    }
+
+    /// Where sockets of leases may lie that ended while no daemon ran. Once.
+    pub fn take_leftovers(&self) -> Vec<PathBuf> {
+        let mut leftovers = (self.0.leftovers.lock()).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut leftovers)
     }
 
     /// The paths of a lease's files.
@@ -376,6 +400,11 @@ impl Tools {
             boot_id: &self.boot_id,
         }
     }
+}
+
+fn sockets_of(ended: &[(Arc<Lease>, &str)]) -> Vec<PathBuf> {
+    let sockets = (ended.iter()).filter_map(|(lease, _)| lease.doors.socket.as_ref());
+    sockets.map(|socket| socket.path.clone()).collect()
 }
 
 /// Runs to the end, whatever becomes of whoever waits: a request's future is dropped when its

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
@@ -80,6 +80,38 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Makes sure that `path` is a directory of this user's alone, making it and its parents where they
 /// are missing. A link, another owner or a mode that lets others in is refused (threat T1).
 pub fn directory(path: &Path) -> io::Result<()> {
+    make(path)?;
+    check(path, 0o077, "is open to other users; run chmod 0700 on it")
+}
+
+/// The same for a directory that everybody may look into and nobody else may change.
+pub fn public_directory(path: &Path) -> io::Result<()> {
+    if make(path)? {
+        // The umask has taken these away.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    check(
+        path,
+        0o022,
+        "can be changed by other users; run chmod 0755 on it",
+    )
+}
+
+/// The same for a directory of which others need to know a name inside: what another uid must reach.
+pub fn directory_to_pass(path: &Path) -> io::Result<()> {
+    if make(path)? {
+        // The umask has taken these away.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o711))?;
+    }
+    check(
+        path,
+        0o022,
+        "can be changed by other users; run chmod 0711 on it",
+    )
+}
+
+/// Makes the directory and its parents; whether it was missing.
+fn make(path: &Path) -> io::Result<bool> {
     if let Some(parent) = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -90,10 +122,14 @@ pub fn directory(path: &Path) -> io::Result<()> {
             .create(parent)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// Refuses what is no directory of ours, or has one of the bits of `closed` in its mode.
+fn check(path: &Path, closed: u32, hint: &str) -> io::Result<()> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let refused = |what: &str| {
         io::Error::new(
@@ -111,8 +147,8 @@ pub fn directory(path: &Path) -> io::Result<()> {
     if !is_ours(metadata.uid()) {
         return Err(refused("belongs to another user; choose another directory"));
     }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(refused("is open to other users; run chmod 0700 on it"));
+    if metadata.mode() & closed != 0 {
+        return Err(refused(hint));
     }
     Ok(())
 }
@@ -123,7 +159,7 @@ fn is_ours(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::secrets::SeededRandom;
@@ -151,6 +187,18 @@ mod tests {
         assert!(read(place.path()).is_err());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
         assert!(read(&path).is_err());
+    }
+
+    #[test]
+    fn a_public_directory_is_ours_to_change_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b");
+        public_directory(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o755);
+        for (mode, fits) in [(0o711, true), (0o700, true), (0o775, false), (0o757, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(public_directory(&path).is_ok(), fits, "{mode:o}");
+        }
     }
 
     #[test]

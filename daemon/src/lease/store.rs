@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::doors::{Doors, Held};
 use super::scope::Scope;
 use super::token::TokenHash;
 use super::{Lease, hex, private};
@@ -38,6 +39,10 @@ struct Stored {
     only: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default)]
+    through_lock: bool,
+    #[serde(default, skip_serializing_if = "Doors::is_none")]
+    doors: Doors,
     /// A fence whose lease has ended. It has no token, so that an older daemon takes it for no lease.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     ended: bool,
@@ -130,6 +135,8 @@ impl Stored {
             narrowing: lease.narrowing.clone(),
             only: lease.only,
             reason: lease.reason.clone(),
+            through_lock: lease.through_lock,
+            doors: lease.doors.clone(),
             ended: false,
         }
     }
@@ -152,12 +159,15 @@ impl Stored {
                 boot: Duration::from_millis(ends.boot_ms),
             }),
             reason: self.reason,
+            through_lock: self.through_lock,
             token: if self.ended {
                 TokenHash::default()
             } else {
                 from_hex(&self.token_sha256)?
             },
             pin: Mutex::default(),
+            doors: self.doors,
+            held: Held::default(),
         })
     }
 }

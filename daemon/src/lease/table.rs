@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rolecall::api::LeaseStatus;
 
 use super::Pin;
+use super::doors::{Doors, Held};
 use super::scope::Scope;
 use super::token::TokenHash;
 use crate::clock::{Now, Timestamp};
@@ -24,8 +25,11 @@ pub struct Lease {
     /// On both clocks, of the boot that its scope is of.
     pub(super) ends: Option<Now>,
     pub(super) reason: Option<String>,
+    pub(super) through_lock: bool,
     pub(super) token: TokenHash,
     pub(super) pin: Mutex<Option<Pin>>,
+    pub(super) doors: Doors,
+    pub(super) held: Held,
 }
 
 impl Lease {
@@ -44,9 +48,24 @@ impl Lease {
         role == self.role || role == self.slug
     }
 
+    /// Its role's short name.
+    pub fn slug(&self) -> &str {
+        &self.slug
+    }
+
     /// Who it is bound to.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Why it was made, in its maker's words.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether it goes on while the doors are locked.
+    pub fn through_lock(&self) -> bool {
+        self.through_lock
     }
 
     /// Whether its sessions are not its role's but narrower ones of its own.
@@ -85,6 +104,7 @@ impl Lease {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
+    /// For `status`, without its token.
     pub(super) fn status(&self, ended: bool) -> LeaseStatus {
         LeaseStatus {
             id: self.id.clone(),
@@ -92,6 +112,7 @@ impl Lease {
             scope: self.scope.to_string(),
             created: self.created.to_string(),
             ends: self.ends.map(|ends| ends.wall.to_string()),
+            through_lock: self.through_lock,
             binding: self.scope.binding(),
             policy: self.narrowing.summary(),
             reason: self.reason.clone(),

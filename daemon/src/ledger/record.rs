@@ -36,6 +36,9 @@ pub struct Record {
     /// Lease, if one was used or is made or ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<String>,
+    /// The question that a person was asked, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<String>,
     /// The rule or check that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -51,10 +54,16 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
+    /// A person said yes; `peer` is who answered, `consumer` who asked.
+    Approved,
+    /// A person is asked something.
+    Asked,
     /// A call to AWS is about to be made.
     Attempt,
     /// The configuration in force changed.
     Config,
+    /// A person said no.
+    Denied,
     /// The call failed: AWS issued nothing.
     Failed,
     /// Records were lost here.
@@ -65,6 +74,8 @@ pub enum Event {
     Lease,
     /// A lease ended.
     LeaseEnd,
+    /// The doors were locked.
+    Lock,
     /// Someone was refused.
     Refused,
     /// The configuration was read again.
@@ -78,6 +89,8 @@ pub enum Event {
     Stop,
     /// Nobody knows whether AWS issued a session: the connection broke after the request was sent.
     Unknown,
+    /// The doors were unlocked.
+    Unlock,
 }
 
 /// A session, as the ledger names it.
@@ -114,20 +127,25 @@ pub struct SessionRecord {
 
 impl Event {
     /// Every kind, in order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
+        Self::Approved,
+        Self::Asked,
         Self::Attempt,
         Self::Config,
+        Self::Denied,
         Self::Failed,
         Self::Gap,
         Self::Issued,
         Self::Lease,
         Self::LeaseEnd,
+        Self::Lock,
         Self::Refused,
         Self::Reload,
         Self::Serve,
         Self::Start,
         Self::Stop,
         Self::Unknown,
+        Self::Unlock,
     ];
 }
 

@@ -6,7 +6,6 @@ pub(super) struct Link {
     pub(super) pid: u32,
     pub(super) ppid: u32,
     pub(super) uid: u32,
-    pub(super) start_time: u64,
 }
 
 /// Processes and their parents.
@@ -14,10 +13,10 @@ pub(super) trait Tree {
     /// A process that was found.
     type Node;
 
-    /// None if there is no such process.
-    fn node(&self, pid: u32) -> Option<Self::Node>;
+    /// The process that is the parent, and was when `child` was looked at; None if that cannot be said for certain.
+    fn parent(&mut self, child: &Self::Node) -> Option<Self::Node>;
 
-    /// How it hangs together with others.
+    /// How it hung together with others when it was looked at.
     fn link(node: &Self::Node) -> Link;
 
     /// Whether it only carries requests of another: our own client, or a bare `sh -c`.
@@ -33,124 +32,128 @@ const MOST_ANCESTORS: usize = 256;
 ///
 /// None, which is "unknown", when the way up ends first: at pid 1 (an orphan's parent says nothing about
 /// who started it), at another user (`sudo`, a service manager), or after sixteen processes.
-pub(super) fn behind<T: Tree>(tree: &T, client: Link) -> Option<T::Node> {
-    let mut child = client;
+pub(super) fn behind<T: Tree>(tree: &mut T, client: &T::Node) -> Option<T::Node> {
+    let uid = T::link(client).uid;
+    let mut found = parent(tree, client)?;
     for _ in 0..MOST_HOPS {
-        let parent = parent(tree, child).filter(|node| T::link(node).uid == client.uid)?;
-        if !T::carries(&parent) {
-            return Some(parent);
+        if T::link(&found).uid != uid {
+            return None;
         }
-        child = T::link(&parent);
+        if !T::carries(&found) {
+            return Some(found);
+        }
+        found = parent(tree, &found)?;
     }
     None
 }
 
-/// Whether `pid` is `ancestor` or descends from it.
-pub(super) fn descends<T: Tree>(tree: &T, pid: u32, ancestor: u32) -> bool {
-    let mut node = tree.node(pid);
+/// The ancestors of `node`, nearest first: at most `most`, and none from pid 1 on.
+pub(super) fn lineage<T: Tree>(tree: &mut T, node: &T::Node, most: usize) -> Vec<T::Node> {
+    let mut ancestors: Vec<T::Node> = Vec::new();
+    while ancestors.len() < most {
+        let Some(next) = parent(tree, ancestors.last().unwrap_or(node)) else {
+            break;
+        };
+        ancestors.push(next);
+    }
+    ancestors
+}
+
+/// Whether `node` is the process `ancestor` or descends from it.
+pub(super) fn descends<T: Tree>(tree: &mut T, node: T::Node, ancestor: u32) -> bool {
+    let mut node = Some(node);
     for _ in 0..MOST_ANCESTORS {
-        match node.as_ref().map(T::link) {
-            Some(link) if link.pid == ancestor => return true,
-            Some(child) => node = parent(tree, child),
+        match node {
+            Some(found) if T::link(&found).pid == ancestor => return true,
+            Some(child) => node = parent(tree, &child),
             None => return false,
         }
     }
     false
 }
 
-fn parent<T: Tree>(tree: &T, child: Link) -> Option<T::Node> {
-    if child.ppid <= 1 {
-        return None;
-    }
-    // A parent that started later is another process under a reused pid.
-    tree.node(child.ppid)
-        .filter(|parent| T::link(parent).start_time <= child.start_time)
+fn parent<T: Tree>(tree: &mut T, child: &T::Node) -> Option<T::Node> {
+    (T::link(child).ppid > 1)
+        .then(|| tree.parent(child))
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Pid, parent, uid, start time, whether it carries.
-    type Row = (u32, u32, u32, u64, bool);
+    /// Pid, parent, uid, whether it carries.
+    type Row = (u32, u32, u32, bool);
 
     struct Rows(Vec<Row>);
+
+    impl Rows {
+        fn node(&self, pid: u32) -> Option<Row> {
+            self.0.iter().find(|row| row.0 == pid).copied()
+        }
+    }
 
     impl Tree for Rows {
         type Node = Row;
 
-        fn node(&self, pid: u32) -> Option<Row> {
-            self.0.iter().find(|row| row.0 == pid).copied()
+        fn parent(&mut self, child: &Row) -> Option<Row> {
+            self.node(child.1)
         }
 
-        fn link(&(pid, ppid, uid, start_time, _): &Row) -> Link {
-            Link {
-                pid,
-                ppid,
-                uid,
-                start_time,
-            }
+        fn link(&(pid, ppid, uid, _): &Row) -> Link {
+            Link { pid, ppid, uid }
         }
 
         fn carries(row: &Row) -> bool {
-            row.4
+            row.3
         }
     }
 
     fn consumer(rows: &[Row]) -> Option<u32> {
-        let tree = Rows(rows.to_vec());
-        let client = Rows::link(&tree.node(9).unwrap());
-        behind(&tree, client).map(|row| row.0)
+        let mut tree = Rows(rows.to_vec());
+        let client = tree.node(9).unwrap();
+        behind(&mut tree, &client).map(|row| row.0)
     }
 
     #[test]
     fn finds_the_nearest_that_asks_for_itself() {
-        let init = (1, 0, 0, 0, false);
+        let init = (1, 0, 0, false);
         for (rows, expected, why) in [
             (
-                vec![(9, 8, 5, 90, true), (8, 1, 5, 80, false), init],
+                vec![(9, 8, 5, true), (8, 1, 5, false), init],
                 Some(8),
                 "the parent",
             ),
             (
                 vec![
-                    (9, 8, 5, 90, true),
-                    (8, 7, 5, 80, true),
-                    (7, 6, 5, 70, true),
-                    (6, 1, 5, 60, false),
+                    (9, 8, 5, true),
+                    (8, 7, 5, true),
+                    (7, 6, 5, true),
+                    (6, 1, 5, false),
                     init,
                 ],
                 Some(6),
                 "behind a shell and another client",
             ),
             (
-                vec![(9, 8, 5, 90, true), (8, 1, 5, 80, true), init],
+                vec![(9, 8, 5, true), (8, 1, 5, true), init],
                 None,
                 "pid 1 behind a shell",
             ),
-            (vec![(9, 1, 5, 90, true), init], None, "an orphan"),
+            (vec![(9, 1, 5, true), init], None, "an orphan"),
             (
-                vec![(9, 8, 5, 90, true), (8, 1, 0, 80, false)],
+                vec![(9, 8, 5, true), (8, 1, 0, false)],
                 None,
                 "another user",
             ),
             (
-                vec![(9, 8, 5, 90, true), (8, 1, 5, 91, false)],
+                vec![(9, 8, 5, true), (8, 7, 0, true), (7, 1, 5, false)],
                 None,
-                "a reused pid",
+                "another user between",
             ),
-            (
-                vec![(9, 8, 5, 90, true), (8, 1, 5, 90, false)],
-                Some(8),
-                "started in the same tick",
-            ),
-            (vec![(9, 8, 5, 90, true)], None, "a parent that is gone"),
-            (vec![(9, 0, 5, 90, true)], None, "a parent outside"),
-            (
-                vec![(9, 8, 5, 90, true), (8, 9, 5, 90, true)],
-                None,
-                "a circle",
-            ),
+            (vec![(9, 8, 5, true)], None, "a parent that is gone"),
+            (vec![(9, 0, 5, true)], None, "a parent outside"),
+            (vec![(9, 8, 5, true), (8, 9, 5, true)], None, "a circle"),
         ] {
             assert_eq!(consumer(&rows), expected, "{why}");
         }
@@ -159,10 +162,8 @@ mod tests {
     #[test]
     fn gives_up_after_sixteen() {
         let chain = |carriers: u32| -> Option<u32> {
-            let mut rows: Vec<_> = (0..=carriers)
-                .map(|n| (9 + n, 10 + n, 5, 90, true))
-                .collect();
-            rows.push((10 + carriers, 1, 5, 90, false));
+            let mut rows: Vec<_> = (0..=carriers).map(|n| (9 + n, 10 + n, 5, true)).collect();
+            rows.push((10 + carriers, 1, 5, false));
             consumer(&rows)
         };
         assert_eq!(chain(15), Some(25));
@@ -170,18 +171,32 @@ mod tests {
     }
 
     #[test]
-    fn descent_goes_through_users_but_not_reused_pids() {
-        let tree = Rows(vec![
-            (9, 8, 5, 90, false),
-            (8, 7, 0, 80, false),
-            (7, 6, 5, 70, false),
-            (6, 3, 5, 75, false),
-            (3, 1, 5, 30, false),
-            (4, 4, 5, 30, false),
+    fn descent_and_lineage_go_through_users() {
+        let mut tree = Rows(vec![
+            (9, 8, 5, false),
+            (8, 7, 0, false),
+            (7, 1, 5, false),
+            (4, 4, 5, false),
+            (1, 0, 0, false),
         ]);
-        assert!(descends(&tree, 9, 9) && descends(&tree, 9, 8) && descends(&tree, 9, 7));
-        assert!(!descends(&tree, 9, 6), "6 started after its child");
-        assert!(!descends(&tree, 8, 9) && !descends(&tree, 2, 2));
-        assert!(!descends(&tree, 4, 3), "a circle ends");
+        let mut is_below = |pid, ancestor| {
+            let node = tree.node(pid).unwrap();
+            descends(&mut tree, node, ancestor)
+        };
+        assert!(is_below(9, 9) && is_below(9, 8) && is_below(9, 7));
+        assert!(!is_below(8, 9) && !is_below(7, 1));
+        assert!(!is_below(4, 3), "a circle ends");
+
+        for (pid, most, expected) in [
+            (9, 8, &[8, 7][..]),
+            (9, 1, &[8]),
+            (7, 8, &[]),
+            (4, 3, &[4, 4, 4]),
+        ] {
+            let node = tree.node(pid).unwrap();
+            let nodes = lineage(&mut tree, &node, most);
+            let pids: Vec<_> = nodes.iter().map(|row| row.0).collect();
+            assert_eq!(pids, expected);
+        }
     }
 }

@@ -1,21 +1,42 @@
 //! Who is asking: facts about a connection's other end, and the consumer behind it.
 //!
-//! A Unix connection comes with the peer's pid and uid (`SO_PEERCRED`), a loopback TCP connection with
-//! the uid and inode of the socket at its other end (`sock_diag`); `/proc` adds the rest. What cannot be
-//! read is None, never a guess. Where `/proc` does not exist, processes are unknown and TCP is refused.
+//! A Unix connection comes with the peer's pid and uid (`SO_PEERCRED`) and a handle on its process
+//! (`SO_PEERPIDFD`), a loopback TCP connection with the uid and inode of the socket at its other end
+//! (`sock_diag`); `/proc` adds the rest. What cannot be read is None, never a guess. Where `/proc` does not
+//! exist, processes are unknown and TCP is refused.
+//!
+//! A pid is given out again once its process was waited for. So every process is pinned before anything is read
+//! of it, and every parent is asked for again after it was opened: a race ends in "unknown", never in another's name.
 //!
 //! All of it is what one user's processes say about themselves: `argv`, the working directory and, with
-//! some effort, the executable are theirs to choose. The uid is not.
+//! some effort, the executable are theirs to choose. The uid is not. A Unix peer is who *connected*: one that
+//! hands its connection on, or becomes another program, is asked for whoever goes on with it.
 
+mod ancestors;
 #[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(target_os = "linux")]
+mod client;
 mod consumer;
+mod executable;
+#[cfg(target_os = "linux")]
+mod facts;
+#[cfg(target_os = "linux")]
+mod file;
+#[cfg(target_os = "linux")]
+mod handle;
 mod kept;
+#[cfg(target_os = "linux")]
+mod namespaces;
 #[cfg(target_os = "linux")]
 mod proc;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_proc.rs"]
 mod proc;
+mod process;
+#[cfg(all(test, target_os = "linux"))]
+mod races;
+pub mod rules;
 #[cfg(target_os = "linux")]
 mod script;
 #[cfg(target_os = "linux")]
@@ -23,13 +44,18 @@ mod stat;
 mod tcp;
 mod unix;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+pub use self::ancestors::ancestors;
+pub use self::executable::Executable;
+pub use self::process::{Ancestor, Namespace, Process};
 pub use self::tcp::{of_tcp, process_of};
-pub use self::unix::{complete, of_unix};
+pub use self::unix::{Waiting, of_unix};
+
+/// How many ancestors of a process are told.
+const MOST_ANCESTORS: usize = 8;
 
 /// Whether [`Process::arguments`] is filled in.
 static ALL_ARGUMENTS: AtomicBool = AtomicBool::new(false);
@@ -42,61 +68,6 @@ pub fn want_all_arguments(wanted: bool) {
 #[cfg(target_os = "linux")]
 fn all_arguments_wanted() -> bool {
     ALL_ARGUMENTS.load(Ordering::Relaxed)
-}
-
-/// What the kernel says about the other end of a connection, and what `/proc` adds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Process {
-    /// Process id.
-    pub pid: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Start time in clock ticks since boot: with the pid it names one process.
-    pub start_time: u64,
-    /// Parent.
-    pub ppid: u32,
-    /// Session id: the leader's pid.
-    pub sid: u32,
-    /// Executable.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
-    pub exe: Option<PathBuf>,
-    /// `argv[0]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub argv0: Option<String>,
-    /// The script behind an interpreter, as given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub script: Option<String>,
-    /// Working directory.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
-    pub cwd: Option<PathBuf>,
-    /// Controlling terminal, `pts/3`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tty: Option<String>,
-    /// cgroup v2 path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cgroup: Option<String>,
-    /// systemd unit, out of the cgroup path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
-    /// All arguments; only if configured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<Vec<String>>,
-}
-
-impl Process {
-    /// What a person would call it: the script's file name, else the executable's, else `argv[0]`.
-    pub fn name(&self) -> Option<&str> {
-        let script = self.script.as_deref().map(|script| {
-            // A module (`-m pytest`) or class is its own name.
-            let file = Path::new(script).file_name();
-            file.and_then(|name| name.to_str()).unwrap_or(script)
-        });
-        script
-            .or_else(|| file_name(self.exe.as_deref()?))
-            .or(self.argv0.as_deref())
-    }
 }
 
 /// How a peer is known.
@@ -138,9 +109,14 @@ pub struct Consumer {
 impl Consumer {
     /// Names this consumer and no other of this boot: `uid:pid:start`, or `uid:unknown`.
     pub fn key(&self) -> String {
-        match &self.process {
-            Some(process) => format!("{}:{}:{}", self.uid, process.pid, process.start_time),
-            None => format!("{}:unknown", self.uid),
+        Self::key_of(self.uid, self.process.as_ref())
+    }
+
+    /// The same of one that is not put together yet.
+    pub fn key_of(uid: u32, process: Option<&Process>) -> String {
+        match process {
+            Some(process) => format!("{uid}:{}:{}", process.pid, process.start_time),
+            None => format!("{uid}:unknown"),
         }
     }
 
@@ -153,12 +129,12 @@ impl Consumer {
 }
 
 /// Who is behind a Unix connection, as far as it is known before the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Behind {
     /// All that can be known.
     Known(Consumer),
-    /// An ancestor that waits for our own client: who it is, without the facts that [`complete`] reads.
-    Waiting(Process),
+    /// One that is pinned, and of which [`Waiting::complete`] reads the rest.
+    Waiting(Waiting),
 }
 
 /// Who owns the other end of a loopback TCP connection, as one exact sock_diag query tells.
@@ -172,14 +148,20 @@ pub struct TcpOwner {
     pub cgroup_id: Option<u64>,
 }
 
-/// Facts about one process. None if it is gone.
+/// Facts about one process, but not its ancestors. None if it is gone.
 pub fn process(pid: u32) -> Option<Process> {
-    proc::Handle::open(pid)?.facts()
+    proc::Handle::open_directory(pid)?.facts()
+}
+
+/// The process `pid` as the consumer behind a connection, to be read whole later: for tests of the doors.
+#[cfg(test)]
+pub(crate) fn waiting(pid: u32) -> Option<Waiting> {
+    Waiting::of(proc::Handle::open(pid)?)
 }
 
 /// When a process started, in clock ticks since boot. None if it is gone.
 pub fn started(pid: u32) -> Option<u64> {
-    Some(proc::Handle::open(pid)?.link().start_time)
+    Some(proc::Handle::open(pid)?.outline()?.start_time)
 }
 
 /// Whether the process `pid` is `ancestor` or descends from it, now.
@@ -187,29 +169,20 @@ pub fn started(pid: u32) -> Option<u64> {
 /// Both are pids: whoever remembers `ancestor` compares its start time first. An orphan descends from
 /// whoever took it in, not from the process that started it.
 pub fn descends_from(pid: u32, ancestor: u32) -> bool {
-    consumer::descends(&proc::Table, pid, ancestor)
+    proc::Handle::open(pid)
+        .is_some_and(|process| consumer::descends(&mut proc::Table, process, ancestor))
 }
 
-/// Whether an executable is our own client: by its file name, which is cheap, and as honest as anything
-/// one user's processes say about each other. A stranger of that name only has its parent named instead.
+/// Whether an executable, by its name, runs scripts: then its own path says little about what it does.
 #[cfg(target_os = "linux")]
-fn is_client(exe: &Path) -> bool {
-    file_name(exe) == Some("rolecall")
+pub fn is_interpreter(exe: &std::path::Path) -> bool {
+    script::is_interpreter(exe)
 }
 
-/// The last part of a path, without the ` (deleted)` the kernel adds when the file was replaced.
-fn file_name(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    Some(name.strip_suffix(" (deleted)").unwrap_or(name))
-}
-
-/// Paths are bytes, JSON is not: what is not UTF-8 becomes U+FFFD.
-#[expect(clippy::ref_option, reason = "the signature serde asks for")]
-fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
-    match path {
-        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
-        None => serializer.serialize_none(),
-    }
+/// Whether an executable runs scripts: of no process here anything is known.
+#[cfg(not(target_os = "linux"))]
+pub fn is_interpreter(_exe: &std::path::Path) -> bool {
+    false
 }
 
 /// Starts a script that was just written: until every other thread that forked meanwhile has reached its
@@ -228,8 +201,7 @@ fn spawn(command: &mut std::process::Command) -> std::process::Child {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -271,16 +243,5 @@ mod tests {
             (unknown.name(), unknown.key()),
             ("uid 5".into(), "5:unknown".into())
         );
-    }
-
-    #[test]
-    fn a_path_that_is_not_utf8_still_makes_json() {
-        let process = Process {
-            exe: Some(OsStr::from_bytes(b"/bin/\xff").into()),
-            ..Process::default()
-        };
-        let json = serde_json::to_value(&process).unwrap();
-        assert_eq!(json["exe"], "/bin/\u{fffd}");
-        assert!(json.get("cwd").is_none());
     }
 }

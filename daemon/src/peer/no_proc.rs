@@ -2,10 +2,13 @@
 //!
 //! The socket door still knows its peer's uid (`getpeereid`); the HTTP doors refuse.
 
-use super::Process;
+use std::os::fd::AsFd;
+
 use super::consumer::{Link, Tree};
+use super::{Ancestor, Process};
 
 /// Nobody has one.
+#[derive(Debug)]
 pub(super) enum Handle {}
 
 impl Handle {
@@ -13,7 +16,11 @@ impl Handle {
         None
     }
 
-    pub(super) fn open_of(_pid: u32, _uid: u32) -> Option<Self> {
+    pub(super) fn open_directory(_pid: u32) -> Option<Self> {
+        None
+    }
+
+    pub(super) fn open_directory_of(_pid: u32, _uid: u32) -> Option<Self> {
         None
     }
 
@@ -21,7 +28,27 @@ impl Handle {
         match *self {}
     }
 
+    pub(super) fn unchanged(&self) -> Option<Link> {
+        match *self {}
+    }
+
+    pub(super) fn ppid(&self) -> Option<u32> {
+        match *self {}
+    }
+
     pub(super) fn is_client(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn carries(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn executable_file(&self) -> Option<(u64, u64, u64)> {
+        match *self {}
+    }
+
+    pub(super) fn exe(&self) -> Option<&std::path::Path> {
         match *self {}
     }
 
@@ -33,7 +60,7 @@ impl Handle {
         match *self {}
     }
 
-    pub(super) fn is_unchanged(&self) -> bool {
+    pub(super) fn ancestor(&self) -> Option<Ancestor> {
         match *self {}
     }
 
@@ -46,6 +73,10 @@ impl Handle {
     }
 }
 
+pub(super) fn connector(_socket: impl AsFd, _pid: u32) -> Option<Handle> {
+    None
+}
+
 pub(super) fn pids() -> impl Iterator<Item = u32> {
     std::iter::empty()
 }
@@ -55,8 +86,8 @@ pub(super) struct Table;
 impl Tree for Table {
     type Node = Handle;
 
-    fn node(&self, _pid: u32) -> Option<Handle> {
-        None
+    fn parent(&mut self, child: &Handle) -> Option<Handle> {
+        match *child {}
     }
 
     fn link(node: &Handle) -> Link {
@@ -64,6 +95,6 @@ impl Tree for Table {
     }
 
     fn carries(node: &Handle) -> bool {
-        match *node {}
+        node.carries()
     }
 }

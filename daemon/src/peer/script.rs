@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file_name;
+use super::process::file_name;
 
 /// How an interpreter's own options are told from its script.
 struct Interpreter {
@@ -119,6 +119,12 @@ pub(super) fn of(exe: &Path, argv: &[&str]) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether this executable runs scripts.
+pub(super) fn is_interpreter(exe: &Path) -> bool {
+    let name = file_name(exe);
+    name.is_some_and(|name| name == "busybox" || interpreter(name).is_some())
 }
 
 fn is_letter(option: &str, letter: char) -> bool {

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::proc::{Handle, pids};
-use super::{Process, TcpOwner};
+use super::consumer::lineage;
+use super::proc::{Handle, Table, pids};
+use super::{MOST_ANCESTORS, Process, TcpOwner};
 
 /// The uid of the other end of a loopback TCP connection. None if the kernel does not know it (refuse).
 ///
@@ -42,21 +43,28 @@ pub fn of_tcp(_local: SocketAddr, _remote: SocketAddr) -> Option<TcpOwner> {
 pub fn process_of(owner: TcpOwner) -> Option<Process> {
     let mut pids: Vec<u32> = pids().collect();
     pids.sort_unstable_by(|one, other| other.cmp(one));
-    let age = |process: &Process| (process.start_time, process.pid);
-    pids.into_iter()
+    let age = |(_, process): &(Handle, Process)| (process.start_time, process.pid);
+    let (handle, process) = pids
+        .into_iter()
         .filter_map(|pid| holder(pid, owner))
-        .min_by_key(age)
+        .min_by_key(age)?;
+    let above = lineage(&mut Table, &handle, MOST_ANCESTORS);
+    Some(Process {
+        ancestors: above.iter().map_while(Handle::ancestor).collect(),
+        ..process
+    })
 }
 
 /// The process `pid`, if it is the owner's and holds the socket.
-fn holder(pid: u32, owner: TcpOwner) -> Option<Process> {
-    let handle = Handle::open_of(pid, owner.uid)?;
+fn holder(pid: u32, owner: TcpOwner) -> Option<(Handle, Process)> {
+    // Pinned by its directory before its descriptors are listed.
+    let handle = Handle::open_directory_of(pid, owner.uid)?;
     if !handle.holds_socket(owner.inode) {
         return None;
     }
     let process = handle.facts()?;
     // Still: else it may have become another program before we read what it is.
-    (handle.holds_socket(owner.inode) && handle.runs()).then_some(process)
+    (handle.holds_socket(owner.inode) && handle.runs()).then_some((handle, process))
 }
 
 #[cfg(test)]

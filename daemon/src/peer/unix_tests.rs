@@ -76,15 +76,33 @@ impl Rig {
             .stdout(std::process::Stdio::null());
         let mut child = spawn(command);
         let (stream, _) = self.listener.accept().await.unwrap();
-        let (peer, behind) = of_unix(&stream).unwrap();
-        let Behind::Waiting(outline) = behind else {
-            panic!("{behind:?}");
-        };
-        let process = Some(complete(outline));
+        let (peer, waiting) = waiting(&stream);
+        let process = Some(waiting.complete());
+        let uid = peer.uid;
+        let client = waiting.peer();
         drop(stream);
         assert!(child.wait().unwrap().success());
-        let uid = peer.uid;
+        assert_eq!(waiting.peer().is_some(), client.is_some(), "read once");
+        let peer = Peer {
+            process: client,
+            ..peer
+        };
         (peer, Consumer { uid, process })
+    }
+}
+
+fn waiting(stream: &UnixStream) -> (Peer, Waiting) {
+    match of_unix(stream).unwrap() {
+        (peer, Behind::Waiting(waiting)) => (peer, waiting),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What [`crate::peer::process`] tells besides the ancestors.
+fn without_ancestors(process: &Process) -> Process {
+    Process {
+        ancestors: Vec::new(),
+        ..process.clone()
     }
 }
 
@@ -97,12 +115,17 @@ async fn a_stranger_asks_for_itself() {
     let rig = Rig::new();
     let client = UnixStream::connect(rig.path("s")).await.unwrap();
     let (stream, _) = rig.listener.accept().await.unwrap();
-    let (peer, behind) = of_unix(&stream).unwrap();
-    let process = crate::peer::process(std::process::id());
-    assert_eq!(peer.process, process);
-    let uid = rustix::process::geteuid().as_raw();
-    assert_eq!(behind, Behind::Known(Consumer { uid, process }));
-    assert_eq!(peer.uid, uid);
+    let (peer, waiting) = waiting(&stream);
+    let own = crate::peer::process(std::process::id()).unwrap();
+    assert_eq!(waiting.peer().as_ref(), Some(&own));
+    let whole = waiting.complete();
+    assert_eq!(without_ancestors(&whole), own);
+    let parents: Vec<_> = whole.ancestors.iter().map(|it| it.pid).collect();
+    if own.ppid > 1 {
+        assert_eq!(parents.first(), Some(&own.ppid));
+    }
+    assert!(!parents.contains(&1) && parents.len() <= MOST_ANCESTORS);
+    assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
     assert_eq!(peer.attested, Attestation::Peercred);
     drop(client);
 }
@@ -116,7 +139,8 @@ async fn our_client_asks_for_its_parent() {
     assert_eq!(client.exe, Some(rig.path("rolecall")));
     assert_eq!((client.ppid, client.cwd), (own, None));
     // With all facts, though only the way to it was read at first.
-    assert_eq!(consumer.process, crate::peer::process(own));
+    let process = consumer.process.as_ref().map(without_ancestors);
+    assert_eq!(process, crate::peer::process(own));
     // `; true` keeps the shell from becoming the client.
     let line = format!("{}; true", rig.client());
     let mut behind_shell = Command::new("/bin/sh");
@@ -159,39 +183,33 @@ async fn a_client_that_is_gone_is_unknown() {
     child.wait().unwrap();
     let (peer, behind) = of_unix(&stream).unwrap();
     assert_eq!(peer.process, None);
-    let nobody = Consumer {
-        uid: peer.uid,
-        process: None,
+    let Behind::Known(consumer) = behind else {
+        panic!("{behind:?}");
     };
-    assert_eq!(behind, Behind::Known(nobody));
+    assert_eq!((consumer.uid, consumer.process), (peer.uid, None));
 }
 
 #[test]
 fn a_consumer_that_ended_or_became_another_stays_as_it_was() {
-    let own = crate::peer::process(std::process::id()).unwrap();
-    let outline = Process {
-        cwd: None,
-        ..own.clone()
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "read line; exec sleep 60"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the exec of the shell itself is over.
+    let waiting = loop {
+        let waiting = Waiting::of(Handle::open(child.id()).unwrap()).unwrap();
+        if waiting.consumer.carries() {
+            break waiting;
+        }
     };
-    assert_eq!(complete(outline.clone()), own);
-    for other in [
-        Process {
-            pid: u32::MAX,
-            ..outline.clone()
-        },
-        Process {
-            start_time: own.start_time + 1,
-            ..outline.clone()
-        },
-        Process {
-            uid: own.uid + 1,
-            ..outline.clone()
-        },
-        Process {
-            exe: Some("/bin/before".into()),
-            ..outline
-        },
-    ] {
-        assert_eq!(complete(other.clone()), other);
+    let whole = waiting.complete();
+    assert!(whole.argv0.is_some() && !whole.ancestors.is_empty());
+    drop(child.stdin.take());
+    while waiting.complete() != *waiting.known() {
+        std::thread::yield_now();
     }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(waiting.complete(), *waiting.known());
 }

@@ -52,6 +52,7 @@ impl fmt::Display for RoleName {
 mod tests {
     use super::*;
 
+    /// Client contract 97.
     #[test]
     fn slugs_use_only_what_every_shell_and_sdk_passes_on() {
         for (name, slug) in [

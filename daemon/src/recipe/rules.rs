@@ -5,11 +5,16 @@ use std::path::PathBuf;
 
 use rolecall::api::Door;
 
-/// The rules of one role (`allow`, `uid`, `unit`, `doors`, `confirm`).
+/// The rules of one role (`allow`, `uid`, `unit`, `doors`, `confirm`): all of them must hold. They are the
+/// rules of the role that is asked for, not of the roles its recipe goes through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Any of these entries lets a consumer in; none at all lets every consumer in.
     pub allow: Vec<Allow>,
+    /// The uid that every consumer must have, beside `allow`.
+    pub uid: Option<u32>,
+    /// The systemd unit that every consumer must run in, beside `allow`.
+    pub unit: Option<String>,
     /// The doors that serve the role; None is all.
     pub doors: Option<Vec<Door>>,
     /// Whether a person is asked.
@@ -17,9 +22,28 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether every way in names a uid or a unit, as each role of the system service must.
+    pub fn name_somebody(&self) -> bool {
+        let names = |entry: &Allow| entry.uid.is_some() || entry.unit.is_some();
+        let entries = !self.allow.is_empty() && self.allow.iter().all(names);
+        self.uid.is_some() || self.unit.is_some() || entries
+    }
+
     /// Whether they ask for nothing: then a read looks at nobody.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether they ask who the consumer is.
+    pub fn ask_who(&self) -> bool {
+        !self.allow.is_empty() || self.uid.is_some() || self.unit.is_some()
+    }
+
+    /// Whether they let the role through this door.
+    pub fn let_through(&self, door: Door) -> bool {
+        self.doors
+            .as_ref()
+            .is_none_or(|doors| doors.contains(&door))
     }
 }
 

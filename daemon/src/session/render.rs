@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Served, Session, lifecycle};
 use crate::clock::Timestamp;
+use crate::secrets;
 
 /// The most that every client reads: aws-sdk-go v1 cuts a process's output at this size (client
 /// contract 91).
@@ -78,22 +79,13 @@ fn http_body(session: &Session, reported: Timestamp) -> Bytes {
     })
 }
 
-/// JSON in a buffer that is wiped when the last reader is done with it.
+/// JSON in memory that is neither swapped nor dumped, and wiped when the last reader is done with it.
 fn wiped_json(value: &impl Serialize) -> Bytes {
     let mut length = Length(0);
     serde_json::to_writer(&mut length, value).expect("strings and numbers always serialise");
-    // Written into a buffer of its final size: a growing one would leave copies behind.
-    let mut buffer = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *buffer, value).expect("strings and numbers always serialise");
-    Bytes::from_owner(Wiped(buffer))
-}
-
-struct Wiped(Zeroizing<Vec<u8>>);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
+    Bytes::from_owner(secrets::locked(length.0, |room| {
+        serde_json::to_writer(room, value).expect("it fills the room made for it");
+    }))
 }
 
 /// Counts what is written to it.

@@ -7,7 +7,13 @@
     reason = "the one module that may; each block says why it is sound"
 )]
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod fork;
 pub mod hardening;
 pub mod host;
+pub mod locked;
+#[cfg(target_os = "linux")]
+pub mod pidfd;
 #[cfg(target_os = "linux")]
 pub mod sock_diag;
+pub mod wiping;

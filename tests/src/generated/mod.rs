@@ -1,12 +1,16 @@
-//! Documentation that is made from the programs themselves: `make docs` writes it, a test compares.
+//! Documentation that is made from the programs themselves and from what tests saw: `make docs` writes it, a test compares.
 
 mod commands;
+pub mod compatibility;
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+
+use crate::harness::target_directory;
+use crate::sdk::record;
 
 /// A file of the repository that nobody writes by hand.
 #[derive(Clone, Debug)]
@@ -20,12 +24,18 @@ pub struct Generated {
 /// Every generated file, as the programs in `bin` make it.
 ///
 /// # Errors
-/// When one of them cannot be run.
+/// When one of them cannot be run, or something was never tested.
 pub fn all(bin: &Path) -> anyhow::Result<Vec<Generated>> {
-    Ok(vec![Generated {
-        path: "docs/cli.md",
-        text: commands::page(bin)?,
-    }])
+    Ok(vec![
+        Generated {
+            path: "docs/cli.md",
+            text: commands::page(bin)?,
+        },
+        Generated {
+            path: record::PAGE,
+            text: compatibility::page(&target_directory())?,
+        },
+    ])
 }
 
 /// The repository's root.

@@ -199,6 +199,18 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Reads until the other end closes the connection, in peace or not.
+    ///
+    /// # Errors
+    /// When it does not: what has come so far is lost.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Err(error) if !is_closing(error.kind()) => Err(error),
+            _ => Ok(bytes),
+        }
+    }
+
     fn body(&mut self, answer: &Answer) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if answer.header("transfer-encoding") == Some("chunked") {

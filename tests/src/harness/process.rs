@@ -119,6 +119,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 pub struct Running {
     child: Child,
     lines: Arc<Lines>,
+    stdout: Option<JoinHandle<()>>,
     stderr: Option<JoinHandle<String>>,
 }
 
@@ -139,7 +140,7 @@ impl Running {
         let stderr = collect(child.stderr.take());
         let stdout = child.stdout.take().expect("it is a pipe");
         let lines = Arc::new(Lines::default());
-        std::thread::spawn({
+        let reader = std::thread::spawn({
             let lines = Arc::clone(&lines);
             move || {
                 for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -152,6 +153,7 @@ impl Running {
         Self {
             child,
             lines,
+            stdout: Some(reader),
             stderr: Some(stderr),
         }
     }
@@ -202,8 +204,17 @@ impl Running {
     /// When it does not read any more.
     #[track_caller]
     pub fn tell(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("it is open until the end");
-        writeln!(stdin, "{line}").expect("it reads");
+        self.try_tell(line).expect("it reads");
+    }
+
+    /// The same where it may have ended.
+    ///
+    /// # Errors
+    /// When it does not read any more.
+    pub fn try_tell(&mut self, line: &str) -> std::io::Result<()> {
+        let stdin = self.child.stdin.as_mut();
+        let stdin = stdin.ok_or(std::io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{line}")
     }
 
     /// Closes its standard input, and waits for its end.
@@ -211,11 +222,24 @@ impl Running {
     /// # Panics
     /// When it does not end within [`PATIENCE`].
     #[track_caller]
-    pub fn finish(mut self) -> Finished {
+    pub fn finish(self) -> Finished {
+        self.finish_within(PATIENCE)
+    }
+
+    /// The same, ended when `time` is over.
+    ///
+    /// # Panics
+    /// When it has to be ended.
+    #[track_caller]
+    pub fn finish_within(mut self, time: Duration) -> Finished {
         drop(self.child.stdin.take());
-        let status = wait(&mut self.child, PATIENCE);
+        let status = wait(&mut self.child, time);
         if status.is_none() {
             kill(&mut self.child);
+        }
+        // It may have ended before its last line was read here.
+        if let Some(reader) = self.stdout.take() {
+            reader.join().expect("reading does not panic");
         }
         let stderr = self.stderr.take().map(JoinHandle::join);
         let stderr = stderr.and_then(Result::ok).unwrap_or_default();

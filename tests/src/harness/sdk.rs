@@ -8,10 +8,21 @@ use super::World;
 use super::binaries::profile_directory;
 use super::process::run;
 
+/// Cargo's target directory, where `tests/prepare` puts what it makes.
+///
+/// # Panics
+/// When this program is not in it.
+pub fn target_directory() -> PathBuf {
+    let profile = profile_directory();
+    profile
+        .parent()
+        .expect("it is in the target directory")
+        .into()
+}
+
 /// The Python environment that `tests/prepare` made, or the one `ROLECALL_VENV` names.
 fn environment() -> PathBuf {
-    std::env::var_os("ROLECALL_VENV")
-        .map_or_else(|| profile_directory().with_file_name("venv"), PathBuf::from)
+    std::env::var_os("ROLECALL_VENV").map_or_else(|| target_directory().join("venv"), PathBuf::from)
 }
 
 /// Whether boto3's Python is there. Where it is not, a test that needs it says so and is done: `cargo test` needs
@@ -39,15 +50,24 @@ impl World {
     /// When the script or the Python environment is missing, or is not for the user to run.
     #[track_caller]
     pub fn python(&self, script: &str) -> Command {
-        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk/python");
-        let text = std::fs::read_to_string(source.join(script))
-            .unwrap_or_else(|error| panic!("{script}: {error}"));
-        // A copy, for the repository may be closed to the user.
-        let copy = format!("tmp/{script}");
-        self.write(&copy, &text);
         let mut command = self.in_environment("python3");
-        command.arg(self.path(&copy));
+        command.arg(self.script(&format!("python/{script}")));
         command
+    }
+
+    /// A copy of a file of `tests/sdk` that the user may read: the repository may be closed to them.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    #[track_caller]
+    pub(crate) fn script(&self, path: &str) -> PathBuf {
+        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sdk");
+        let text = std::fs::read_to_string(source.join(path))
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let copy = format!("tmp/{name}");
+        self.write(&copy, &text);
+        self.path(&copy)
     }
 
     /// The AWS CLI, to be run as the user.
@@ -95,7 +115,7 @@ impl World {
         command
     }
 
-    /// The Rust SDK with its default chain: `identity` or `watch` (see `src/bin/sdk-rust.rs`).
+    /// The Rust SDK with its default chain: `once`, `each` or `watch` (see `src/bin/sdk-rust.rs`).
     pub fn rust_sdk(&self, arguments: &[&str]) -> Command {
         let mut command = self.command("sdk-rust");
         command.args(arguments);

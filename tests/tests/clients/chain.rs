@@ -41,6 +41,7 @@ fn reaches_its_end_through_every_door_with_one_call_a_step() {
     assert_eq!(roles, [profiles::HUB, profiles::SPOKE, profiles::LEAF]);
 }
 
+/// Client contract 91.
 #[test]
 fn session_tokens_may_have_four_kibibytes() {
     if !rolecall_tests::harness::python_is_there() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use rolecall_tests::harness::{Endpoint, Request, Running, World, eventually, run};
+use rolecall_tests::harness::{Endpoint, Request, Running, World, eventually, profiles, run};
 use serde_json::Value;
 
 use crate::ways::{exec, loopback};
@@ -175,4 +175,21 @@ fn a_lease_ends_when_told_to() {
     assert_eq!(given.status(&world, &given.path, &given.token), 401);
     assert!(!given.files.exists());
     assert_eq!(world.ask(&delete).status, 404);
+}
+
+/// Its copies are made of the files in force then, which no longer have the keys of others.
+#[test]
+fn files_that_broke_do_not_keep_a_command_from_a_session_that_is_held() {
+    let world = serving();
+    world.rolecall(&["process", "dev"]).ok();
+    world.write("home/.aws/config", "nonsense\n");
+    let script = "cat \"$AWS_CONFIG_FILE\" \"$AWS_SHARED_CREDENTIALS_FILE\"";
+    let finished = run(&mut exec(&world, "dev", &shell(&world, script)));
+    let files = finished.ok();
+    assert!(
+        files.starts_with("[default]\nregion = eu-west-1\n"),
+        "{files}"
+    );
+    assert!(files.contains("[profile hub]"), "{files}");
+    assert!(!files.contains(profiles::ALICE_SECRET), "{files}");
 }

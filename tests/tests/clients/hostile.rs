@@ -11,13 +11,13 @@ use rolecall_tests::harness::{World, profiles, run};
 use crate::ways::{Client, arn, assert_is, assumed, exec};
 
 /// A port that remembers what was sent to it and answers nothing.
-struct Trap {
-    port: u16,
+pub(crate) struct Trap {
+    pub(crate) port: u16,
     caught: Arc<Mutex<Vec<String>>>,
 }
 
 impl Trap {
-    fn set() -> Self {
+    pub(crate) fn set() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("it is bound").port();
         let caught = Arc::new(Mutex::new(Vec::new()));
@@ -35,13 +35,13 @@ impl Trap {
         Self { port, caught }
     }
 
-    fn caught(&self) -> Vec<String> {
+    pub(crate) fn caught(&self) -> Vec<String> {
         self.caught.lock().expect("no panic holds it").clone()
     }
 }
 
-/// Everything that an SDK would rather take than the container endpoint, and proxies.
-fn spoil(world: &World, command: &mut Command, trap: &Trap) {
+/// Everything that an SDK would rather take than the container endpoint or IMDS, and proxies.
+pub(crate) fn spoil(world: &World, command: &mut Command, trap: &Trap) {
     let url = format!("http://127.0.0.1:{}", trap.port);
     command
         .env("AWS_ACCESS_KEY_ID", "AKIAGARBAGEGARBAGE00")
@@ -49,6 +49,10 @@ fn spoil(world: &World, command: &mut Command, trap: &Trap) {
         .env("AWS_SESSION_TOKEN", "garbage")
         .env("AWS_SECURITY_TOKEN", "garbage")
         .env("AWS_CREDENTIAL_EXPIRATION", "2099-01-01T00:00:00Z")
+        .env("AWS_ACCESS_KEY", "AKIAGARBAGEGARBAGE00")
+        .env("AWS_SECRET_KEY", "garbage")
+        .env("AWS_CREDENTIAL_FILE", world.path("home/.boto"))
+        .env("BOTO_CONFIG", world.path("home/.boto"))
         .env("AWS_PROFILE", "nowhere")
         .env("AWS_DEFAULT_PROFILE", "nowhere")
         .env("AWS_ROLE_ARN", profiles::HUB)
@@ -81,6 +85,10 @@ fn spoil(world: &World, command: &mut Command, trap: &Trap) {
         ),
     );
     world.write(
+        "home/.boto",
+        "[Credentials]\naws_access_key_id = AKIAGARBAGEGARBAGE02\naws_secret_access_key = garbage\n",
+    );
+    world.write(
         "home/.aws/credentials",
         &format!(
             "[default]\naws_access_key_id = AKIAGARBAGEGARBAGE01\naws_secret_access_key = garbage\n\n{}",
@@ -89,6 +97,7 @@ fn spoil(world: &World, command: &mut Command, trap: &Trap) {
     );
 }
 
+/// Client contract 101, 103.
 #[test]
 fn every_sdk_gets_the_role_and_asks_nobody_else() {
     if !rolecall_tests::harness::python_is_there() {
@@ -101,6 +110,10 @@ fn every_sdk_gets_the_role_and_asks_nobody_else() {
     for client in Client::ALL {
         let mut command = client.command(&world);
         spoil(&world, &mut command, &trap);
+        assert_is(&world, &mut exec(&world, "dev", &command), profiles::DEV);
+        // The same with nothing but boto's own files in the way, in the places where it looks by itself.
+        let mut command = client.command(&world);
+        command.env_remove("BOTO_CONFIG");
         assert_is(&world, &mut exec(&world, "dev", &command), profiles::DEV);
     }
     assert_eq!(trap.caught(), [""; 0]);
@@ -129,6 +142,7 @@ fn without_exec_none_gets_the_role() {
     assert_ne!(trap.caught(), [""; 0]);
 }
 
+/// Client contract 101.
 #[test]
 fn the_region_is_the_role_s_and_other_settings_stay() {
     let mut world = World::new();

@@ -71,9 +71,11 @@ fn a_session_is_traced_from_attempt_to_serve() {
             .is_some_and(|exe| exe.ends_with("/bin/rolecall")),
         "{serve:#}"
     );
-    for field in ["pid", "uid", "gid", "start_time", "ppid", "sid"] {
+    for field in ["pid", "uid", "gid", "start_time", "ppid"] {
         assert!(peer[field].is_u64(), "{field}: {serve:#}");
     }
+    // Not known where the tests' session has no leader in sight.
+    assert_ne!(peer["sid"], 0, "{serve:#}");
     // Only if it is configured, for arguments may be secret.
     assert!(peer["arguments"].is_null(), "{serve:#}");
 

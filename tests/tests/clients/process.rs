@@ -3,7 +3,7 @@
 use rolecall_tests::harness::{Finished, World};
 use serde_json::Value;
 
-/// Client contract 90: nothing on stdout, one line on stderr.
+/// Nothing on stdout, one line on stderr (client contract 90).
 #[track_caller]
 fn assert_fails(finished: &Finished, code: i32, words: &str) {
     assert_eq!(finished.code(), Some(code), "{finished:#?}");
@@ -12,6 +12,7 @@ fn assert_fails(finished: &Finished, code: i32, words: &str) {
     assert!(finished.stderr.contains(words), "{finished:#?}");
 }
 
+/// Client contract 88, 92.
 #[test]
 fn prints_one_object_and_nothing_else() {
     let mut world = World::new();
@@ -45,6 +46,7 @@ pub(crate) fn is_instant(text: &str) -> bool {
             })
 }
 
+/// Client contract 90.
 #[test]
 fn fails_on_one_line_with_what_to_do() {
     let mut world = World::new();
@@ -64,6 +66,7 @@ fn what_aws_refuses_names_aws_s_reason() {
     assert_fails(&world.rolecall(&["process", "other"]), 7, "AccessDenied");
 }
 
+/// Client contract 100.
 #[test]
 fn the_callers_own_aws_settings_change_nothing() {
     let mut world = World::new();

@@ -65,6 +65,43 @@ fn a_shell_that_evaluates_it_has_the_role_until_it_ends() {
     }
 }
 
+#[test]
+fn a_shell_has_it_by_imds_too() {
+    let mut world = World::new();
+    world.start();
+    let sdk = world.rust_sdk(&["once"]);
+    let program = sdk.get_program().to_str().expect("text");
+    for (shell, take) in installed() {
+        let take = take.replace("env ", "env --imds ");
+        let mut command = session(&world, shell, &format!("{take}\n'{program}' identity"));
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKIAGARBAGEGARBAGE00")
+            .env("AWS_SECRET_ACCESS_KEY", "garbage")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/");
+        assert_is(&world, &mut command, profiles::DEV);
+    }
+}
+
+/// What python-dotenv and a POSIX shell make of the lines is what they say; no reader needs quotes for them.
+#[test]
+fn dotenv_lines_work_where_they_are_sourced() {
+    let mut world = World::new();
+    world.start();
+    let sdk = world.rust_sdk(&["once"]);
+    let program = sdk.get_program().to_str().expect("text");
+    let script = format!(
+        "rolecall env --format dotenv dev > \"$HOME/dev.env\" && set -a && . \"$HOME/dev.env\" && '{program}' identity"
+    );
+    assert_is(&world, &mut session(&world, "sh", &script), profiles::DEV);
+    let file = world.read("home/dev.env");
+    assert!(
+        file.lines()
+            .all(|line| line.contains('=') && !line.contains(['\'', '"', ' '])),
+        "{file}"
+    );
+}
+
 /// As in a shell that root's `su` or `sudo` started: its session's leader is root's.
 #[test]
 fn a_shell_in_another_user_s_session_has_it_too() {

@@ -17,9 +17,6 @@ pub(crate) enum Client {
 impl Client {
     pub(crate) const ALL: [Self; 3] = [Self::Boto3, Self::AwsCli, Self::RustSdk];
 
-    /// Those that can run a `credential_process`: our Rust SDK is built without.
-    pub(crate) const WITH_PROCESS: [Self; 2] = [Self::Boto3, Self::AwsCli];
-
     /// What it must be told besides: the AWS CLI 1 never asks IMDS for a region.
     pub(crate) fn needs(self) -> Option<(&'static str, &'static str)> {
         (self == Self::AwsCli).then_some(("AWS_DEFAULT_REGION", "eu-west-1"))
@@ -31,7 +28,7 @@ impl Client {
         match self {
             Self::Boto3 => world.python("identity.py"),
             Self::AwsCli => world.aws_cli(&["sts", "get-caller-identity", "--output", "json"]),
-            Self::RustSdk => world.rust_sdk(&["identity"]),
+            Self::RustSdk => world.rust_sdk(&["once"]),
         }
     }
 }
@@ -48,14 +45,6 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// The clients that can go this way.
-    pub(crate) fn clients(self) -> &'static [Client] {
-        match self {
-            Self::Process => &Client::WITH_PROCESS,
-            Self::Imds(_) | Self::Exec => &Client::ALL,
-        }
-    }
-
     /// `client` with `role`, this way.
     #[track_caller]
     pub(crate) fn command(self, world: &World, client: Client, role: &str) -> Command {
@@ -83,8 +72,8 @@ impl Way {
 #[track_caller]
 pub(crate) fn assert_all_are(world: &World, ways: &[Way], role: &str, arn: &str) {
     for way in ways {
-        for client in way.clients() {
-            assert_is(world, &mut way.command(world, *client, role), arn);
+        for client in Client::ALL {
+            assert_is(world, &mut way.command(world, client, role), arn);
         }
     }
 }
@@ -97,8 +86,15 @@ pub(crate) fn set_up(world: &World) {
 
 /// `command` behind `rolecall exec ROLE --`, in its own environment.
 pub(crate) fn exec(world: &World, role: &str, command: &Command) -> Command {
+    exec_with(world, &[], role, command)
+}
+
+/// The same with more options.
+pub(crate) fn exec_with(world: &World, options: &[&str], role: &str, command: &Command) -> Command {
     let mut exec = world.command("rolecall");
-    exec.args(["exec", role, "--"])
+    exec.arg("exec")
+        .args(options)
+        .args([role, "--"])
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -118,6 +118,7 @@ fn the_daemon_keeps_these_files_and_no_others() {
     command.args(["exec", "dev", "--", "sh", "-c", "echo here; cat"]);
     let running = Running::start(&mut command);
     running.wait_for_more(1);
+    world.rolecall(&["lock"]).ok();
     let mut seen = modes_in(&world.path("run/rolecall"));
     seen.append(&mut modes_in(&world.state_directory()));
     for (name, mode) in &seen {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use rolecall::api::{Code, ConfigProblem, Severity};
 use rolecall_tests::harness::{World, profiles, run};
@@ -15,11 +16,18 @@ use super::read;
 const PAGE: &str = "docs/configuration.md";
 
 /// A home with `~/.aws/config`, keys for `base`, and `config.toml`.
-struct Home(TempDir);
+struct Home {
+    place: TempDir,
+    /// Whether the system service reads it.
+    system: bool,
+}
 
 impl Home {
     fn new(shared: &str, toml: &str) -> Self {
-        let home = Self(tempfile::tempdir().unwrap());
+        let home = Self {
+            place: tempfile::tempdir().unwrap(),
+            system: false,
+        };
         home.write("config", shared);
         home.write("credentials", &profiles::credentials());
         home.write("config.toml", toml);
@@ -31,12 +39,20 @@ impl Home {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let mut file = std::fs::File::create(self.0.path().join(name)).unwrap();
+        let path = self.place.path().join(name);
+        let mut options = std::fs::OpenOptions::new();
+        // As the system service wants its keys.
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
     fn load(&self) -> (Option<Config>, Vec<ConfigProblem>) {
-        let path = |name: &str| self.0.path().join(name).into_os_string();
+        let path = |name: &str| self.place.path().join(name).into_os_string();
         let loaded = load(&Sources {
             config: path("config.toml").into(),
             environment: BTreeMap::from([
@@ -46,7 +62,8 @@ impl Home {
                     path("credentials"),
                 ),
             ]),
-            home: Some(self.0.path().to_owned()),
+            home: Some(self.place.path().to_owned()),
+            system: self.system,
         });
         (loaded.config, loaded.problems)
     }
@@ -107,7 +124,9 @@ fn every_example_is_a_configuration_without_mistakes() {
     assert!(blocks.len() > 2);
     for block in blocks {
         assert_eq!(block.language, "toml", "{PAGE}:{}", block.line);
-        let config = Home::new("", &block.text).good();
+        let mut home = Home::new("", &block.text);
+        home.system = block.text.contains("uids = ");
+        let config = home.good();
         let says_something = !config.roles.is_empty() || config.settings != Settings::default();
         assert!(says_something, "{PAGE}:{}", block.line);
     }
@@ -116,12 +135,7 @@ fn every_example_is_a_configuration_without_mistakes() {
 #[test]
 fn every_key_the_reader_knows_is_documented_and_no_other() {
     let top = first_keys(&rows("Top level"));
-    let not_in_effect = [
-        "lock_on_suspend",
-        "share_sso_cache",
-        "sts_calls_per_second",
-        "uids",
-    ];
+    let not_in_effect = ["lock_on_suspend", "share_sso_cache", "sts_calls_per_second"];
     let text = read(PAGE);
     for key in not_in_effect {
         assert!(
@@ -161,6 +175,11 @@ fn sample(key: &str) -> &'static str {
         "ignore_configured_endpoint_urls" => "ignore_configured_endpoint_urls = true",
         "output" => "output = \"json\"",
         "keep_fresh" => "keep_fresh = true",
+        "allow" => "allow = [{ exe = \"/usr/bin/terraform\", tty = true }]",
+        "uid" => "uid = 1000",
+        "unit" => "unit = \"deploy.service\"",
+        "doors" => "doors = [\"socket\"]",
+        "confirm" => "confirm = \"first-use\"",
         _ => panic!("{PAGE} has a key that no test knows: {key}"),
     }
 }
@@ -213,12 +232,13 @@ fn the_defaults_are_the_real_ones() {
         allow_root,
         ledger_arguments,
         environment,
+        uids,
     } = config.settings;
     let ledger = match ledger_on_error {
         LedgerOnError::Serve => "serve",
         LedgerOnError::Refuse => "refuse",
     };
-    assert!(environment.is_empty());
+    assert!(environment.is_empty() && uids.is_empty());
     let role = &config.roles[0];
     let Call::AssumeRole(call) = &role.recipe.as_ref().unwrap().last().call;
     assert_eq!(
@@ -232,7 +252,10 @@ fn the_defaults_are_the_real_ones() {
         && call.policy.is_none()
         && call.policy_arns.is_empty();
     assert!(nothing);
+    // No rule at all, so `confirm` is what stands for nobody being asked.
+    assert!(role.rules.is_empty());
     let real = BTreeMap::from([
+        ("confirm", "`\"never\"`".to_owned()),
         (
             "idle_after",
             format!("`\"{}\"`", duration::short(idle_after)),
@@ -342,8 +365,8 @@ fn options_and_variables_are_the_daemon_s() {
         .lines()
         .filter(|line| line.trim_start().starts_with("--"));
     // `--help` and `--version` have short forms before them.
-    assert_eq!(options.count(), 4, "{}", help.ok());
-    assert_eq!(documented, 7);
+    assert_eq!(options.count(), 5, "{}", help.ok());
+    assert_eq!(documented, 8);
 }
 
 #[test]

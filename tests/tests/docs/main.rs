@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod architecture;
+mod compatibility;
 mod configuration;
 mod links;
+mod security;
 mod service;
 mod tracked;
 

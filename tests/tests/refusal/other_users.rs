@@ -88,6 +88,7 @@ impl Target {
     }
 }
 
+/// Client contract 70.
 #[test]
 fn another_user_gets_nothing() {
     let Some(other) = User::other() else { return };

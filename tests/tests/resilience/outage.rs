@@ -126,17 +126,21 @@ fn outlive(fault: Fault, status: u16, code: &str) {
     doors.assert_served_again(&old);
 }
 
+/// Client contract 93.
 #[test]
 fn aws_answers_500() {
     outlive(Fault::error(500, "InternalFailure"), 503, "aws_unavailable");
 }
 
+/// Client contract 93.
 #[test]
 fn aws_denies() {
     outlive(Fault::error(403, "AccessDenied"), 502, "aws_denied");
 }
 
 /// The times are the promise: what SDKs give the doors (DESIGN rule 8).
+///
+/// Client contract 42, 81, 83.
 #[test]
 fn aws_hangs() {
     let doors = Doors::open(12, Fault::new(Effect::Hang));

@@ -64,11 +64,14 @@ fn under_boto3_in_exec() {
     let mut world = World::new();
     world.aws.fail(lasting(LIFETIME));
     world.start();
-    let mut command = exec(&world, "dev", &world.python("watch.py"));
+    let mut boto3 = world.python("identity.py");
+    boto3.arg("watch");
+    let mut command = exec(&world, "dev", &boto3);
     let watcher = Running::start(&mut command);
     see_through_restarts(&mut world, watcher);
 }
 
+/// Client contract 15.
 #[test]
 fn under_the_rust_sdk_on_imds() {
     let mut world = World::new();

@@ -68,6 +68,12 @@ pub(crate) struct Create {
     /// For any process of yours
     #[arg(long, group = "peer", requires = "ttl")]
     pub(crate) shared: bool,
+    /// Serve it on a Unix socket, too, for a container to mount
+    ///
+    /// On it there is the lease's role and nothing else. It goes into a directory of its own that is
+    /// closed to others, and is removed with the lease. With --peer-uid it is for that user.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
     /// For which reader
     #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
     pub(crate) format: EnvFormat,

@@ -2,12 +2,13 @@
 
 mod lease;
 pub(crate) mod quick;
+mod socket;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 pub(crate) use lease::{Create, Lease, List, Revoke, Terms};
 use rolecall::api::MAX_WAIT_SECONDS;
 
@@ -25,10 +26,28 @@ pub(crate) const DEFAULT_WAIT_SECONDS: u64 = 20;
 )]
 pub(crate) struct Arguments {
     /// The daemon's socket [default: $ROLECALL_SOCKET, or the user's own]
-    #[arg(long, global = true, value_name = "PATH", display_order = 100)]
+    #[arg(long, value_name = "PATH", display_order = 100)]
     pub(crate) socket: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// The command line's; says what is wrong with it and ends the process.
+    pub(crate) fn read(words: &[OsString]) -> Self {
+        Self::try_read(words).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The same, with what is wrong.
+    pub(crate) fn try_read(words: &[OsString]) -> Result<Self, clap::Error> {
+        let mut grammar = socket::after_commands_too(Self::command());
+        let mut matches = grammar.try_get_matches_from_mut(words)?;
+        let after = socket::of(&matches);
+        let mut arguments =
+            Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut grammar))?;
+        arguments.socket = after.or(arguments.socket);
+        Ok(arguments)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +61,19 @@ pub(crate) enum Command {
     Status(Status),
     Roles(Roles),
     Whoami(Whoami),
+    /// Let a program have the role it asks for
+    ///
+    /// A role with `confirm` in config.toml asks a person first. Answer in another terminal than the one that
+    /// asks: an answer from inside the asking program, its terminal or its lease is refused.
+    #[command(verbatim_doc_comment)]
+    Approve(Answer),
+    /// Refuse a program the role it asks for
+    ///
+    /// It is refused at once, and for a minute its question is not put again.
+    #[command(verbatim_doc_comment)]
+    Deny(Answer),
+    Lock(Lock),
+    Unlock(Unlock),
     Reload(Reload),
     #[command(subcommand)]
     Ledger(Ledger),
@@ -74,7 +106,7 @@ pub(crate) struct Process {
 /// The command gets a lease of its own on the container credentials endpoint instead of keys: every
 /// AWS SDK reads from there, and its sessions are renewed for as long as the command runs. The lease
 /// ends with the command. Exit status and signals are the command's own; 125 to 127 mean that it
-/// could not be started.
+/// could not be started. (The daemon's own socket goes before `exec`: `rolecall --socket PATH exec`.)
 ///
 /// With --policy, --policy-arn, --read-only or --only the lease is a fence: the command, and what it
 /// starts, gets this role as it is narrowed here and nothing else of rolecall's.
@@ -86,9 +118,34 @@ pub(crate) struct Exec {
     pub(crate) role: String,
     #[command(flatten)]
     pub(crate) terms: Terms,
+    /// Let the command have its credentials while the doors are locked, too
+    #[arg(long)]
+    pub(crate) through_lock: bool,
+    /// Give the command an IMDS endpoint of its own instead
+    ///
+    /// For programs that ask nothing but instance metadata. It listens on a free port of 127.0.0.1, answers
+    /// only the command and what that starts, and closes with it.
+    #[arg(long)]
+    pub(crate) imds: bool,
+    #[command(flatten)]
+    pub(crate) own_socket: OwnSocket,
     /// The command and its arguments, after `--`
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// A Unix socket of the lease's own.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OwnSocket {
+    /// Serve this lease on a Unix socket, too, for a container to mount
+    ///
+    /// On it there is the lease's role and nothing else. It goes into a directory of its own that is
+    /// closed to others, and is removed with the lease.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The one uid that may use that socket, as seen outside of the container [default: the daemon's]
+    #[arg(long, value_name = "UID", requires = "socket")]
+    pub(crate) peer_uid: Option<u32>,
 }
 
 /// Show roles, time left, who uses them, and what needs attention
@@ -115,8 +172,9 @@ pub(crate) struct Roles {
 
 /// Print shell lines that put a role into the calling shell
 ///
-/// Use it as `eval "$(rolecall env dev)"`. The lines point to rolecall's container endpoint and hold
-/// no keys; the lease ends with the shell's session.
+/// Use it as `eval "$(rolecall env dev)"`; in PowerShell as
+/// `rolecall env --format powershell dev | Out-String | Invoke-Expression`. The lines point to rolecall's
+/// container endpoint and hold no keys; the lease ends with the shell's session.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Env {
@@ -129,6 +187,9 @@ pub(crate) struct Env {
     /// Print the session's keys themselves, which end with it and are not renewed
     #[arg(long, conflicts_with = "unset")]
     pub(crate) keys: bool,
+    /// Point to an IMDS endpoint that answers only this shell's session
+    #[arg(long, conflicts_with_all = ["unset", "keys"])]
+    pub(crate) imds: bool,
     /// Print lines that take it all back; needs no daemon
     #[arg(long)]
     pub(crate) unset: bool,
@@ -141,6 +202,12 @@ pub(crate) enum EnvFormat {
     Sh,
     /// fish
     Fish,
+    /// PowerShell
+    #[value(name = "powershell", alias = "pwsh")]
+    PowerShell,
+    /// NAME=value lines as `docker --env-file`, compose, python-dotenv and systemd read them alike: a value
+    /// that would need quotes is refused, and nothing can be unset
+    Dotenv,
     /// Programs: an object with `set` and `unset`
     Json,
 }
@@ -152,6 +219,37 @@ pub(crate) struct Whoami {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) role: String,
     /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arguments of `approve` and `deny`.
+#[derive(Args, Debug)]
+pub(crate) struct Answer {
+    /// Which question, as `rolecall status` shows it [default: the only one]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) id: Option<String>,
+}
+
+/// Lock the doors: nothing is handed out until `rolecall unlock`
+///
+/// Renewals go on, so that everything is there after unlocking. Leases pause, except those made with
+/// `exec --through-lock`. Every consent is forgotten. The lock outlives a restart of rolecalld.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Lock {
+    /// End all leases
+    #[arg(long)]
+    pub(crate) revoke: bool,
+    /// Print the daemon's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Unlock the doors
+#[derive(Args, Debug)]
+pub(crate) struct Unlock {
+    /// Print the daemon's answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -53,7 +53,6 @@ pub(crate) fn process(arguments: &[OsString]) -> Option<(Option<PathBuf>, Proces
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use proptest::prelude::*;
 
     use super::super::{Arguments, Command};
@@ -109,7 +108,7 @@ mod tests {
             words.insert(0, "process");
             let arguments = line(&words);
             if let Some((socket, quick)) = process(&arguments) {
-                let parsed = Arguments::try_parse_from(&arguments).unwrap();
+                let parsed = Arguments::try_read(&arguments).unwrap();
                 prop_assert_eq!(parsed.socket, socket);
                 prop_assert!(matches!(parsed.command, Command::Process(process) if process == quick));
             }

@@ -1,5 +1,7 @@
 //! `rolecall env ROLE`: a role for the calling shell.
 
+mod dotenv;
+mod powershell;
 mod quote;
 mod variables;
 
@@ -24,7 +26,7 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
     let variables = match &arguments.role {
         _ if arguments.unset => variables::undo(environment),
         Some(role) if arguments.keys => keys(daemon, role)?,
-        Some(role) => pointers(daemon, role)?,
+        Some(role) => pointers(daemon, role, arguments.imds)?,
         None => return Err(Failure::new("no role given").exit(super::failure::WRONG_USE)),
     };
     print(&variables, arguments.format, "rolecall env …")
@@ -42,7 +44,10 @@ pub(super) fn print(
         let hint = match format {
             EnvFormat::Sh => format!("hint: to put this into force: eval \"$({command})\"\n"),
             EnvFormat::Fish => format!("hint: to put this into force: {command} | source\n"),
-            EnvFormat::Json => String::new(),
+            EnvFormat::PowerShell => format!(
+                "hint: to put this into force: {command} | Out-String | Invoke-Expression\n"
+            ),
+            EnvFormat::Dotenv | EnvFormat::Json => String::new(),
         };
         // The lines themselves have been printed.
         let _ = anstream::stderr().write_all(hint.as_bytes());
@@ -51,10 +56,11 @@ pub(super) fn print(
 }
 
 /// The variables of a lease bound to the calling shell's session.
-fn pointers(daemon: &Daemon, role: &str) -> Result<Variables, Failure> {
+fn pointers(daemon: &Daemon, role: &str, imds: bool) -> Result<Variables, Failure> {
     let mut request = exec::request(role, &Terms::default())?;
     request.scope = scope();
-    Ok(of(exec::lease(daemon, &request)?))
+    request.imds = imds;
+    Ok(of(exec::lease(daemon, request)?))
 }
 
 /// The variables of a lease, and the proxy exceptions.
@@ -129,6 +135,8 @@ fn render(variables: &Variables, format: EnvFormat) -> Result<Zeroizing<String>,
     Ok(match format {
         EnvFormat::Sh => quote::sh(variables),
         EnvFormat::Fish => quote::fish(variables),
+        EnvFormat::PowerShell => powershell::lines(variables),
+        EnvFormat::Dotenv => dotenv::lines(variables)?,
         EnvFormat::Json => json(variables)?,
     })
 }
@@ -157,6 +165,8 @@ fn json(variables: &Variables) -> Result<Zeroizing<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     fn variables(name: &str, value: &str) -> Variables {
@@ -176,9 +186,10 @@ mod tests {
 
     #[test]
     fn no_format_outgrows_its_buffer() {
-        for value in ["", "plain", "", "\u{1}\u{1}\u{1}\\\\", "zürich"] {
+        for value in ["", "plain", "'’\n", "\u{1}\u{1}\u{1}\\\\", "zürich"] {
             let variables = variables("AWS_SESSION_TOKEN", &value.repeat(50));
-            for format in [EnvFormat::Sh, EnvFormat::Fish, EnvFormat::Json] {
+            let formats = EnvFormat::value_variants().iter().copied();
+            for format in formats.filter(|it| *it != EnvFormat::Dotenv || value == "plain") {
                 let text = render(&variables, format).unwrap();
                 assert!(text.len() <= variables.room(), "{format:?} {value:?}");
             }

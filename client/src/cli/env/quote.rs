@@ -51,7 +51,7 @@ pub(super) fn fish(variables: &Variables) -> Zeroizing<String> {
     )
 }
 
-fn lines(
+pub(super) fn lines(
     variables: &Variables,
     unset: impl Fn(&mut String, &str),
     set: impl Fn(&mut String, &str, &str),

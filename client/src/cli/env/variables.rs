@@ -40,6 +40,10 @@ const SETTINGS: [&str; 5] = [
     "AWS_SHARED_CREDENTIALS_FILE",
 ];
 
+/// What keeps botocore from boto's old files, and its value. Another value is the user's own.
+const BOTO: &str = "BOTO_CONFIG";
+const NO_BOTO: &str = "/dev/null";
+
 /// What `exec` and `env` append to the proxy exceptions.
 const LOOPBACK: &str = "127.0.0.1,localhost";
 
@@ -54,7 +58,7 @@ impl Variables {
     /// behind.
     pub(super) fn room(&self) -> usize {
         let names = self.unset.iter().map(|name| name.len() + 64);
-        let values = (self.set.iter()).map(|(name, value)| 2 * name.len() + 6 * value.len() + 64);
+        let values = (self.set.iter()).map(|(name, value)| 2 * name.len() + 18 * value.len() + 64);
         64 + names.chain(values).sum::<usize>()
     }
 }
@@ -103,6 +107,9 @@ pub(super) fn undo(variable: impl Fn(&str) -> Option<OsString>) -> Variables {
     let mut unset: Vec<String> = (POINTERS.iter().chain(&KEYS).chain(&SETTINGS))
         .map(|name| (*name).to_owned())
         .collect();
+    if variable(BOTO).is_some_and(|value| value == NO_BOTO) {
+        unset.push(BOTO.to_owned());
+    }
     let mut set = Vec::new();
     for name in ["NO_PROXY", "no_proxy"] {
         let value = variable(name).and_then(|value| value.into_string().ok());
@@ -178,6 +185,15 @@ mod tests {
         assert_eq!(with("127.0.0.1,localhost"), (None, true));
         assert_eq!(with("corp"), (None, false));
         assert_eq!(with("x127.0.0.1,localhost"), (None, false));
+    }
+
+    #[test]
+    fn undoing_leaves_a_boto_configuration_of_the_user_s() {
+        for (value, gone) in [("/dev/null", true), ("/home/me/.boto", false)] {
+            let variables = undo(|name| (name == "BOTO_CONFIG").then(|| value.into()));
+            let unset = variables.unset.iter().any(|name| name == "BOTO_CONFIG");
+            assert_eq!(unset, gone, "{value}");
+        }
     }
 
     #[test]

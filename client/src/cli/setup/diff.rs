@@ -40,14 +40,18 @@ pub(super) fn render(path: &str, old: Option<&str>, new: Option<&str>) -> String
     out
 }
 
-/// A line of an INI or TOML file without what it must not show: values of secret keys, and the
-/// password in a proxy's address.
+/// A line of an INI or TOML file without what it must not show: values of secret keys, the end of an
+/// external id (DESIGN rule 9), and the password in a proxy's address.
 fn mask(line: &str) -> String {
-    if let Some((key, _)) = line.split_once('=') {
+    if let Some((key, value)) = line.split_once('=') {
         let name = key.trim().to_ascii_lowercase();
         let secret = ["secret", "session_token", "security_token", "password"];
         if secret.iter().any(|word| name.contains(word)) {
             return format!("{key}= ********");
+        }
+        if name == "external_id" {
+            let value = value.trim().trim_matches(['"', '\'']);
+            return format!("{key}= {}…", value.chars().take(4).collect::<String>());
         }
     }
     let Some((scheme, rest)) = line.split_once("://") else {
@@ -102,6 +106,7 @@ mod tests {
                 "HTTPS_PROXY = \"http://********@proxy:1/\"",
             ),
             ("url = https://host/a@b", "url = https://host/a@b"),
+            ("external_id = \"4711-0815\"", "external_id = 4711…"),
             ("region = eu", "region = eu"),
         ] {
             assert_eq!(mask(line), shown);

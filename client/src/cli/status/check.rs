@@ -32,6 +32,17 @@ pub(super) fn troubles(status: &Status) -> Vec<Trouble> {
             "config: the files cannot be loaded; an older configuration is in force".to_owned(),
         ));
     }
+    if status.lock.locked {
+        let since = status.lock.since.as_deref().unwrap_or("some time");
+        found.push(Trouble::Person(format!(
+            "the doors are locked since {since}: rolecall unlock"
+        )));
+    }
+    let questions = status.challenges.iter().map(|challenge| {
+        let id = &challenge.id;
+        Trouble::Person(format!("challenge {id}: {}", challenge.message))
+    });
+    found.extend(questions);
     for role in &status.roles {
         let state = match role.state {
             RoleState::Degraded => "cannot be renewed",

@@ -8,7 +8,7 @@ use rolecall::api::{
 };
 
 use crate::cli::table::{Cell, Table};
-use crate::cli::{escape, lease, problems, time};
+use crate::cli::{answer, escape, lease, problems, time};
 
 /// Blocks in a full bar.
 const BAR: u64 = 10;
@@ -34,8 +34,20 @@ pub(super) fn render(status: &Status, now: i64, width: Option<usize>) -> String 
         status.pid,
         time::span(u64::try_from(uptime).unwrap_or(0)),
     );
+    if status.lock.locked {
+        let since = status.lock.since.as_deref();
+        let since = since.map_or_else(String::new, |since| time::relative(since, now));
+        let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let _ = writeln!(
+            text,
+            "{red}locked{red:#} {since}: the doors hand out nothing until `rolecall unlock`"
+        );
+    }
     text.push('\n');
     text.push_str(&roles(&status.roles, now, width));
+    if !status.challenges.is_empty() {
+        section(&mut text, "ASKED", &asked(status, now));
+    }
     let sections = [("LEASES", leases(status, now)), ("DOORS", doors(status))];
     for (title, table) in sections {
         if let Some(table) = table {
@@ -197,6 +209,18 @@ fn used_by(consumers: &[ConsumerStatus]) -> String {
         });
     }
     parts.join(", ")
+}
+
+/// What a person is asked, and how to answer.
+fn asked(status: &Status, now: i64) -> String {
+    let mut lines = String::new();
+    for challenge in &status.challenges {
+        let id = escape::line(&challenge.id);
+        let ends = time::relative(&challenge.deadline, now);
+        let _ = writeln!(lines, "{id}  {} (closes {ends})", answer::line(challenge));
+        let _ = writeln!(lines, "  rolecall approve {id}, or rolecall deny {id}");
+    }
+    lines
 }
 
 fn leases(status: &Status, now: i64) -> Option<Table> {

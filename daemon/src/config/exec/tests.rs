@@ -33,7 +33,7 @@ fn the_default_profile_becomes_the_role_without_any_keys() {
         &config,
         credentials,
     );
-    let files = exec_files(&home.sources, "dev").unwrap();
+    let files = exec_files(&home.sources, None, "dev").unwrap();
     for gone in [
         "AKIADEFAULT",
         "s1",
@@ -93,7 +93,7 @@ fn a_role_of_config_toml_and_both_spellings_of_default() {
         config,
         "[default]\naws_access_key_id=A\naws_secret_access_key=s",
     );
-    let files = exec_files(&home.sources, "r").unwrap();
+    let files = exec_files(&home.sources, None, "r").unwrap();
     assert_eq!(files.config.as_str(), "[default]\nregion = eu-north-1\n\n");
     assert_eq!(files.credentials.as_str(), "");
 }
@@ -101,10 +101,37 @@ fn a_role_of_config_toml_and_both_spellings_of_default() {
 #[test]
 fn unknown_roles_and_unreadable_files_are_errors() {
     let home = Home::new("", "", "");
-    let error = exec_files(&home.sources, "dev").err().unwrap();
+    let error = exec_files(&home.sources, None, "dev").err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     home.put(".aws/config", b"nonsense\n");
-    let error = exec_files(&home.sources, "dev").err().unwrap();
+    let error = exec_files(&home.sources, None, "dev").err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
     assert!(error.to_string().contains("config:1"), "{error}");
+}
+
+#[test]
+fn files_that_broke_are_replaced_by_those_in_force_less_their_keys() {
+    let toml = format!(
+        "[roles.r]\nrole_arn = \"{ARN}r\"\nsource_profile = \"base\"\nregion = \"eu-north-1\"\n"
+    );
+    let config = "[profile r]\nretry_mode = adaptive\n# aws_secret_access_key = old\n[profile other]\nregion = x\n\
+                  aws_secret_access_key = s9\ns3 =\n  addressing_style = path\n";
+    let credentials =
+        "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s2\naws_session_token = t\n";
+    let home = Home::new(&toml, config, credentials);
+    let kept = super::super::load(&home.sources).kept;
+    for path in [".aws/config", ".aws/credentials"] {
+        home.put(path, b"nonsense\n");
+        let files = exec_files(&home.sources, kept.as_ref(), "r").unwrap();
+        let shared = reread(&files);
+        assert_eq!(shared.get("default", "region"), Some("eu-north-1"));
+        assert_eq!(shared.get("default", "retry_mode"), Some("adaptive"));
+        assert_eq!(shared.get("other", "region"), Some("x"));
+        assert_eq!(shared.get("other", "s3"), Some("\naddressing_style = path"));
+        let both = format!("{}{}", *files.config, *files.credentials);
+        for key in ["AKIABASE", "s2", "s9", "token", "old", "access_key"] {
+            assert!(!both.contains(key), "{key}: {both}");
+        }
+    }
+    assert!(super::super::load(&home.sources).kept.is_none());
 }

@@ -35,7 +35,7 @@ fn the_whole_works() {
         .filter(|role| role.recipe.is_ok())
         .map(|role| role.name.as_str())
         .collect();
-    assert_eq!(usable, ["audit", "dev", "prod"]);
+    assert_eq!(usable, ["audit", "dev", "ops", "prod"]);
     assert!(
         loaded
             .problems
@@ -146,6 +146,6 @@ proptest! {
         // Neither do the writers of such files fall over them.
         let request = rolecall::api::SetupRequest { profiles: vec![], client: "/usr/bin/rolecall".into() };
         let _ = super::super::plan_setup(&home.sources, &request);
-        let _ = super::super::exec_files(&home.sources, "dev");
+        let _ = super::super::exec_files(&home.sources, None, "dev");
     }
 }

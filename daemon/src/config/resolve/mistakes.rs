@@ -154,12 +154,7 @@ fn mistakes_in_a_table_of_config_toml_name_its_lines() {
         "policy_arns = \"arn:aws:iam::aws:policy/x\"",
         "keep_fresh = \"yes\"",
         "max_age = \"8h\"",
-        "confirm = \"always\"",
-        "confirm = \"maybe\"",
-        "doors = [\"socket\"]",
-        "allow = [{ exe = \"/usr/bin/terraform\", tty = true }]",
         "mfa_mode = \"assume-role\"",
-        "unit = \"x.service\"",
     ];
     let mut why = Vec::new();
     for more in bad {
@@ -190,12 +185,7 @@ fn mistakes_in_a_table_of_config_toml_name_its_lines() {
     config.toml:4: roles.x.policy_arns: expected a list of strings, found a string
     config.toml:4: roles.x.keep_fresh: expected true or false, found a string
     config.toml:4: roles.x.max_age: max_age is not built yet, so this role is not served
-    config.toml:4: roles.x.confirm: consent is not built yet, so this role is not served
-    config.toml:4: roles.x.confirm: expected "never", "first-use" or "always", found "maybe"
-    config.toml:4: roles.x.doors: a rule on the doors of a role is not built yet, so this role is not served
-    config.toml:4: roles.x.allow: a rule on who may have a role is not built yet, so this role is not served
     config.toml:4: roles.x.mfa_mode: MFA is not built yet, so this role is not served
-    config.toml:4: roles.x.unit: a rule on the unit of a role is not built yet, so this role is not served
     "#);
 }
 

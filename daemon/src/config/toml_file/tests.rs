@@ -90,7 +90,7 @@ fn messages_name_file_line_key_what_was_expected_and_what_to_do() {
     assert_snapshot!(all.map(problems).join("\n"), @r#"
     E config.toml:1: idle_afer: unknown key "idle_afer" [did you mean idle_after?]
     E config.toml:4: roles.dev.source-profile: unknown key "source-profile" [did you mean source_profile?]
-    E config.toml:2: roles."a b".zzz: unknown key "zzz" [known here: confirm, credential_process, duration_seconds, endpoint_url, external_id, ignore_configured_endpoint_urls, keep_fresh, output, policy, policy_arns, region, role_arn, role_session_name, services, session_name, session_tags, source_identity, source_profile, transitive_session_tags, use_dualstack_endpoint, use_fips_endpoint, allow, credential_source, doors, max_age, mfa_max_age, mfa_mode, mfa_process, mfa_serial, mfa_session_duration, saml_process, uid, unit, web_identity_token_file, web_identity_token_process, login_session, sso_session, sso_start_url, sso_account_id, sso_role_name, sso_region]
+    E config.toml:2: roles."a b".zzz: unknown key "zzz" [known here: allow, confirm, credential_process, doors, duration_seconds, endpoint_url, external_id, ignore_configured_endpoint_urls, keep_fresh, output, policy, policy_arns, region, role_arn, role_session_name, services, session_name, session_tags, source_identity, source_profile, transitive_session_tags, uid, unit, use_dualstack_endpoint, use_fips_endpoint, credential_source, max_age, mfa_max_age, mfa_mode, mfa_process, mfa_serial, mfa_session_duration, saml_process, web_identity_token_file, web_identity_token_process, login_session, sso_session, sso_start_url, sso_account_id, sso_role_name, sso_region]
     E config.toml:2: imds.listen: expected 127.0.0.1 or 169.254.169.254, found 10.0.0.1 [anyone on the network could ask for credentials there]
     E config.toml:3: imds.role: there is no role "dve", so nothing listens on 127.0.0.1:80 [did you mean dev?]
     E config.toml:1: log: expected a log filter, found "loud" [one of off, error, warn, info, debug, trace; or such as info,rolecalld::keeper=debug]
@@ -98,7 +98,7 @@ fn messages_name_file_line_key_what_was_expected_and_what_to_do() {
     E config.toml:1: is not TOML: string values must be quoted, expected literal string
     W config.toml:1: share_sso_cache: is not built yet and has no effect
     W config.toml:3: sts_calls_per_second: is not built yet and has no effect
-    E config.toml:1: uids: a daemon for several users is not built yet [run one rolecalld for each user]
+    E config.toml:1: uids: is for the system service; this daemon serves its own user [run `rolecalld --system`, or one rolecalld for each user]
     "#);
 }
 

@@ -9,16 +9,14 @@ use std::sync::Arc;
 use rolecall::api::{Code, Problem};
 
 use super::super::needs::{RoleInForce, Roles, WhoIs};
-use super::super::records::Records;
+use super::super::records;
 use super::super::visitor::Visitor;
 use super::{Asked, Denial};
-use crate::clock::SharedClock;
 use crate::lease::inside::{Inside, Subject};
 use crate::lease::{Fenced, Lease, Leases};
-use crate::peer::Consumer;
 
 /// The rule that a fence refuses by, in the ledger.
-const FENCE: &str = "fence";
+pub(super) const FENCE: &str = "fence";
 
 /// The rule that a lease's binding refuses by.
 const LEASE: &str = "lease";
@@ -28,8 +26,6 @@ const LEASE: &str = "lease";
 pub struct Fence {
     leases: Leases,
     roles: Arc<dyn Roles>,
-    records: Arc<Records>,
-    clock: SharedClock,
 }
 
 /// What the fences say.
@@ -56,7 +52,7 @@ pub enum Confined {
 /// What `fence` says from what is at hand; without one, nothing.
 pub(super) fn at_once(fence: Option<&Fence>, asked: Asked<'_>) -> Gate {
     match fence {
-        Some(fence) => fence.gate(asked, false),
+        Some(fence) => fence.gate(asked),
         None => Gate::Open(Arc::clone(asked.role)),
     }
 }
@@ -65,45 +61,15 @@ pub(super) fn at_once(fence: Option<&Fence>, asked: Asked<'_>) -> Gate {
 /// its own. What it says afterwards is final.
 pub(super) async fn identify(fence: Option<&Fence>, whois: &Arc<dyn WhoIs>, asked: Asked<'_>) {
     let Some(fence) = fence else { return };
-    let visitor = asked.visitor;
-    let (None, Some(owner)) = (visitor.consumer(), visitor.owner) else {
-        return;
-    };
-    if !matches!(fence.gate(asked, true), Gate::Unknown) {
-        return;
+    if matches!(fence.gate(asked), Gate::Unknown) {
+        records::find(whois, asked.visitor).await;
     }
-    let whois = Arc::clone(whois);
-    // A search that panicked found nobody.
-    let process = tokio::task::spawn_blocking(move || whois.process_of(owner))
-        .await
-        .ok()
-        .flatten();
-    visitor.identify(Consumer {
-        uid: owner.uid,
-        process,
-    });
 }
 
 impl Fence {
-    /// Knows `leases` and what is narrowed for them in `roles`; writes refusals to `records`.
-    pub fn new(
-        leases: Leases,
-        roles: Arc<dyn Roles>,
-        records: Arc<Records>,
-        clock: SharedClock,
-    ) -> Self {
-        Self {
-            leases,
-            roles,
-            records,
-            clock,
-        }
-    }
-
-    /// Writes down that the socket said no.
-    pub(super) fn record(&self, visitor: &Visitor, problem: &Problem) {
-        let now = self.clock.now();
-        self.records.refused(visitor, FENCE, &problem.message, now);
+    /// Knows `leases` and what is narrowed for them in `roles`.
+    pub fn new(leases: Leases, roles: Arc<dyn Roles>) -> Self {
+        Self { leases, roles }
     }
 
     /// Whether the process behind a connection is inside a fence, as far as it is known.
@@ -123,17 +89,10 @@ impl Fence {
         }
     }
 
-    /// `quietly`: without a record of a refusal.
-    fn gate(&self, asked: Asked<'_>, quietly: bool) -> Gate {
+    fn gate(&self, asked: Asked<'_>) -> Gate {
         let visitor = asked.visitor;
         let searched = visitor.owner.is_none() || visitor.consumer().is_some();
-        let closed = |rule, problem: Problem| {
-            if !quietly {
-                let now = self.clock.now();
-                self.records.refused(visitor, rule, &problem.message, now);
-            }
-            Gate::Closed(Denial::Refused(rule, problem))
-        };
+        let closed = |rule, problem| Gate::Closed(Denial::Refused(rule, problem));
         let confined = match self.confined(visitor) {
             Confined::From(_) if !searched => return Gate::Unknown,
             confined => confined,
@@ -150,7 +109,12 @@ impl Fence {
                 }
                 Some(fence)
             }
-            (Confined::No, Some(lease)) if visitor.is_bound(lease.id()) => Some(lease),
+            // A lease's own door is for whom it was made for, who may be outside: a container that has its socket.
+            (Confined::No, Some(lease))
+                if visitor.inside() == Some(true) || visitor.is_bound(lease.id()) =>
+            {
+                Some(lease)
+            }
             (Confined::No, Some(lease)) => {
                 match self.leases.holds(lease, subject(visitor)) {
                     Inside::Yes => visitor.bind(lease.id()),
@@ -174,8 +138,8 @@ impl Fence {
 
 /// What is known of who asks. On the socket it is the process that has connected; the consumer behind our own
 /// client is an ancestor of it, and inside no more than it is.
-fn subject(visitor: &Visitor) -> Subject<'_> {
-    let peer = visitor.peer.as_ref();
+pub(in super::super) fn subject(visitor: &Visitor) -> Subject<'_> {
+    let peer = visitor.peer();
     let of_tcp = || {
         let searched = visitor.owner.and(visitor.consumer());
         searched.and_then(|consumer| consumer.process.as_ref())
@@ -227,6 +191,11 @@ fn unknown() -> Problem {
         "some lease is a fence, and whether the asking process is inside cannot be told".to_owned(),
         "ask directly, from a process that waits for the answer; `rolecall lease list` shows the fences",
     )
+}
+
+/// To who is asked about, and still cannot be told once their process was looked for.
+pub(super) fn of_unknown() -> Denial {
+    Denial::Refused(FENCE, unknown())
 }
 
 fn not_yours() -> Problem {

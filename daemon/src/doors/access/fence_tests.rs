@@ -10,14 +10,16 @@ use crate::clock::{Clock as _, Now};
 use crate::config::ExecFiles;
 use crate::keeper::NoSession;
 use crate::lease::Wanted;
+use crate::lease::doors::Doors;
 use crate::lease::scope::{Leader, Scope, User};
 use crate::ledger::Event;
+use crate::peer::Consumer;
 use crate::recipe::{Narrowing, RoleName};
 
 struct Rig {
     world: World,
     leases: Leases,
-    access: Access,
+    access: Arc<Access>,
 }
 
 fn leader(pid: u32) -> Leader {
@@ -43,13 +45,7 @@ impl Rig {
         hub.hold("ASIAHUB", START);
         world.roles.add(&hub);
         let leases = world.leases().await;
-        let fence = Fence::new(
-            leases.clone(),
-            world.roles.clone(),
-            world.records.clone(),
-            Arc::new(world.clock.clone()),
-        );
-        let access = Access::new(world.whois.clone()).fenced(fence);
+        let access = world.fenced(&leases);
         Self {
             world,
             leases,
@@ -73,6 +69,8 @@ impl Rig {
             },
             peer: None,
             consumer: None,
+            through_lock: false,
+            doors: Doors::default(),
         };
         let (lease, _) = self.leases.create(wanted).await.unwrap();
         if narrowed {
@@ -161,6 +159,28 @@ async fn a_fence_is_around_what_is_inside_and_nothing_else() {
     );
 }
 
+/// A container that has a lease's own socket is outside of its scope.
+#[tokio::test]
+async fn a_lease_s_own_door_serves_who_is_outside_but_nobody_in_another_fence() {
+    let rig = Rig::new().await;
+    rig.world.processes.0.lock().unwrap().push(4711);
+    let own = rig
+        .lease(Scope::Process(leader(60)), false, read_only())
+        .await;
+    let outside = tcp_visitor(Door::Imds);
+    assert_eq!(rig.ask(&outside, "dev", Some(&own)).await, Err("lease"));
+    outside.set_inside(true);
+    assert_eq!(
+        rig.ask(&outside, "dev", Some(&own)).await,
+        Ok("ASIALESS".to_owned())
+    );
+    rig.lease(Scope::Process(leader(41)), true, Narrowing::default())
+        .await;
+    let inside = unix_visitor();
+    inside.set_inside(true);
+    assert_eq!(rig.ask(&inside, "dev", Some(&own)).await, Err("fence"));
+}
+
 #[tokio::test]
 async fn who_cannot_be_told_is_refused_while_a_fence_is_live() {
     let rig = Rig::new().await;
@@ -215,7 +235,7 @@ async fn inside_two_fences_there_is_nothing_left() {
     rig.lease(Scope::Session(leader(40)), true, Narrowing::default())
         .await;
     assert_eq!(rig.ask(&unix_visitor(), "dev", None).await, Err("fence"));
-    let visitor = Visitor::of_unix(None, super::super::super::fake::admittance());
+    let visitor = Visitor::of_unix(None, &super::super::super::fake::admittance());
     assert!(matches!(rig.access.confined(&visitor), Confined::From(_)));
 }
 

@@ -1,23 +1,41 @@
 //! May this consumer have this role through this door, now? Asked before every session that a door hands
 //! out, by all doors alike.
 //!
-//! Most roles have no rules, and most of the time nothing is locked or fenced: [`Access::at_once`] says so
-//! from what is at hand, without a lock. What takes more (a process to be looked up, a person to be asked)
-//! is left to [`Access::decide`].
+//! In this order: the fences of leases and who a lease's token is good for, the lock, the role's `doors`, its `allow` with `uid` and `unit`, and a person's consent. Most
+//! roles have no rules, and most of the time nothing is locked: [`Access::at_once`] says so from what is at
+//! hand, without a lock. What takes more (a process to be looked up, a person to be asked) is left to
+//! [`Access::decide`].
 
+mod denial;
 mod fence;
+mod lock;
+mod look;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rolecall::api::{Code, Problem};
+use rolecall::api::{Door, Problem};
 
 use super::needs::{RoleInForce, WhoIs};
+use super::records::Records;
 use super::visitor::Visitor;
+use crate::challenge::asker::AskersLease;
+use crate::challenge::consent::Question;
+use crate::challenge::{Challenges, Standing, Wish};
+use crate::clock::{Now, SharedClock, Timestamp};
 use crate::lease::Lease;
+use crate::recipe::Role;
+use crate::recipe::rules::Confirm;
 use fence::Gate;
-pub(super) use fence::nothing_else;
-pub use fence::{Confined, Fence};
+
+pub use self::denial::Denial;
+pub use self::fence::{Confined, Fence};
+pub(super) use self::fence::{nothing_else, subject};
+pub use self::lock::Lock;
+
+/// How long `status` shows a role's last refusal.
+const SHOWN: Duration = Duration::from_hours(1);
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -31,6 +49,16 @@ pub struct Asked<'a> {
     pub lease: Option<&'a Arc<Lease>>,
 }
 
+impl<'a> Asked<'a> {
+    /// The same about the role that is served in the place of the one asked for.
+    fn of<'b>(self, role: &'b Arc<dyn RoleInForce>) -> Asked<'b>
+    where
+        'a: 'b,
+    {
+        Asked { role, ..self }
+    }
+}
+
 /// The answer.
 #[expect(missing_debug_implementations, reason = "trait objects")]
 pub enum Verdict {
@@ -40,39 +68,38 @@ pub enum Verdict {
     No(Denial),
 }
 
-/// Why not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The doors are locked.
-    Locked(Problem),
-    /// A rule says no: the name of the rule, for the ledger.
-    Refused(&'static str, Problem),
-    /// A person has been asked and has not answered yet.
-    PersonNeeded(Problem),
-}
-
-impl Denial {
-    /// What the socket says, and the container door in its own form.
-    pub fn problem(&self) -> &Problem {
-        match self {
-            Self::Locked(problem) | Self::Refused(_, problem) | Self::PersonNeeded(problem) => {
-                problem
-            }
-        }
-    }
+/// What decisions are made with.
+#[expect(missing_debug_implementations, reason = "trait objects")]
+pub struct Parts {
+    /// Looks processes up.
+    pub whois: Arc<dyn WhoIs>,
+    /// Where refusals go.
+    pub records: Arc<Records>,
+    /// What people are asked.
+    pub challenges: Challenges,
+    /// The lock on the doors.
+    pub lock: Lock,
+    /// Time.
+    pub clock: SharedClock,
 }
 
 /// Decides.
 #[expect(missing_debug_implementations, reason = "trait objects")]
 pub struct Access {
-    whois: Arc<dyn WhoIs>,
+    parts: Parts,
     fence: Option<Fence>,
+    /// The last refusal of each role, for `status`.
+    last: Mutex<BTreeMap<String, (Timestamp, String)>>,
 }
 
 impl Access {
-    /// Looks processes up with `whois`.
-    pub fn new(whois: Arc<dyn WhoIs>) -> Self {
-        Self { whois, fence: None }
+    /// Decides with these.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            fence: None,
+            last: Mutex::default(),
+        }
     }
 
     /// With the bounds and fences of leases.
@@ -90,38 +117,196 @@ impl Access {
 
     /// Writes down that a fence refused something that is no role.
     pub fn refused_by_fence(&self, visitor: &Visitor, problem: &Problem) {
-        if let Some(fence) = &self.fence {
-            fence.record(visitor, problem);
-        }
+        let now = self.parts.clock.now();
+        (self.parts.records).refused(visitor, fence::FENCE, &problem.message, now);
     }
 
-    /// The verdict, if it takes nothing that is not at hand.
+    /// What people are asked.
+    pub fn challenges(&self) -> &Challenges {
+        &self.parts.challenges
+    }
+
+    /// The lock on the doors.
+    pub fn lock(&self) -> &Lock {
+        &self.parts.lock
+    }
+
+    /// The verdict, if it is yes and takes nothing that is not at hand.
     pub fn at_once(&self, asked: Asked<'_>) -> Option<Verdict> {
-        let role = match fence::at_once(self.fence.as_ref(), asked) {
-            Gate::Open(role) => role,
-            Gate::Closed(denial) => return Some(Verdict::No(denial)),
-            Gate::Unknown => return None,
+        let Gate::Open(role) = fence::at_once(self.fence.as_ref(), asked) else {
+            return None;
         };
-        if role.role().rules.is_empty() {
-            return Some(Verdict::Yes(role));
-        }
-        None
+        let quick = self.quick(asked.of(&role));
+        matches!(quick, Some(Ok(()))).then_some(Verdict::Yes(role))
     }
 
     /// The verdict, waiting at most `limit` for a person.
     pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
-        fence::identify(self.fence.as_ref(), &self.whois, asked).await;
-        if let Some(verdict) = self.at_once(asked) {
-            return verdict;
+        let role = match self.gate(asked).await {
+            Ok(role) => role,
+            Err(denial) => return Verdict::No(self.told(asked, denial)),
+        };
+        let asked = asked.of(&role);
+        let decided = match self.quick(asked) {
+            Some(decided) => decided,
+            None => self.slow(asked, limit).await,
+        };
+        match decided {
+            Ok(()) => Verdict::Yes(role),
+            Err(denial) => Verdict::No(self.told(asked, denial)),
         }
-        let _ = (&self.whois, limit);
-        Verdict::No(Denial::Refused(
-            "allow",
-            Problem {
-                code: Code::Refused,
-                message: "a rule refuses".to_owned(),
-                hint: None,
-            },
-        ))
+    }
+
+    /// The same about a yes that was followed by a wait for AWS: the doors may have been locked meanwhile.
+    pub fn after_waiting(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        match self.locked(asked) {
+            Some(denial) => Err(self.told(asked, denial)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a lease of `role` may be made for `door`. That must be open to the role; who may have it is
+    /// decided anew with each read, as the lease is for a command that is yet to be started. A consent is
+    /// asked for now, while somebody looks: the second value is what it was given for, to be handed on to
+    /// the lease ([`Self::leased`]).
+    pub async fn decide_lease(
+        &self,
+        asked: Asked<'_>,
+        door: Door,
+        reason: Option<String>,
+        limit: Duration,
+    ) -> Result<Option<Question>, Denial> {
+        let role = match self.gate(asked).await {
+            Ok(role) => role,
+            Err(denial) => return Err(self.told(asked, denial)),
+        };
+        let asked = asked.of(&role);
+        let role = role.role();
+        if let Some(denial) = self.locked(asked).or_else(|| denial::of_door(role, door)) {
+            return Err(self.told(asked, denial));
+        }
+        if role.rules.confirm != Confirm::FirstUse {
+            return Ok(None);
+        }
+        let lease = AskersLease {
+            reason,
+            ..AskersLease::default()
+        };
+        let wish = look::wish(&self.parts.whois, asked, Some(lease)).await;
+        let question = wish.as_ref().map(|wish| wish.question.clone());
+        match self.consent(role, wish, limit).await {
+            Ok(()) => Ok(question),
+            Err(denial) => Err(self.told(asked, denial)),
+        }
+    }
+
+    /// A lease was made after the consent to `question`: it takes that over.
+    pub fn leased(&self, question: &Question, lease: &Lease) {
+        self.parts
+            .challenges
+            .hand_on(question, look::of_lease(question, lease.id()));
+    }
+
+    /// The last refusal of a role, for `status`.
+    pub fn note(&self, role: &str, now: Now) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, text) = last.get(role)?;
+        (now.wall.since(*at) < SHOWN).then(|| text.clone())
+    }
+
+    /// What the fences let through: the role to be served, which need not be the one asked for.
+    async fn gate(&self, asked: Asked<'_>) -> Result<Arc<dyn RoleInForce>, Denial> {
+        let fence = self.fence.as_ref();
+        fence::identify(fence, &self.parts.whois, asked).await;
+        match fence::at_once(fence, asked) {
+            Gate::Open(role) => Ok(role),
+            Gate::Closed(denial) => Err(denial),
+            Gate::Unknown => Err(fence::of_unknown()),
+        }
+    }
+
+    /// The verdict, if it takes nothing that is not at hand.
+    fn quick(&self, asked: Asked<'_>) -> Option<Result<(), Denial>> {
+        if let Some(denial) = self.locked(asked) {
+            return Some(Err(denial));
+        }
+        let role = asked.role.role();
+        if role.rules.is_empty() {
+            return Some(Ok(()));
+        }
+        if let Some(denial) = denial::of_door(role, asked.visitor.door) {
+            return Some(Err(denial));
+        }
+        let asks = role.rules.ask_who() || role.rules.confirm != Confirm::Never;
+        (!asks).then_some(Ok(()))
+    }
+
+    fn locked(&self, asked: Asked<'_>) -> Option<Denial> {
+        let since = self.parts.lock.since()?;
+        let exempt = asked.lease.is_some_and(|lease| lease.through_lock());
+        (!exempt).then(|| denial::of_lock(since))
+    }
+
+    /// The verdict that takes a look at the consumer's process, and perhaps a person.
+    async fn slow(&self, asked: Asked<'_>, limit: Duration) -> Result<(), Denial> {
+        let role = asked.role.role();
+        look::judged(&self.parts.whois, asked)
+            .await
+            .map_err(|refused| denial::of_rule(role, asked.visitor, &refused))?;
+        if role.rules.confirm == Confirm::Never {
+            return Ok(());
+        }
+        let lease = asked.lease.map(look::askers_lease);
+        let wish = look::wish(&self.parts.whois, asked, lease).await;
+        // Consent to a lease is consent to whoever holds it.
+        let leased = asked.lease.zip(wish.as_ref()).is_some_and(|(lease, wish)| {
+            let question = look::of_lease(&wish.question, lease.id());
+            self.parts.challenges.is_granted(&question, wish.frequency)
+        });
+        if leased {
+            return Ok(());
+        }
+        self.consent(role, wish, limit).await
+    }
+
+    async fn consent(
+        &self,
+        role: &Role,
+        wish: Option<Wish>,
+        limit: Duration,
+    ) -> Result<(), Denial> {
+        let Some(wish) = wish else {
+            return Err(denial::of_unknown(role));
+        };
+        match self.parts.challenges.consent(&wish, limit).await {
+            Standing::Granted => Ok(()),
+            Standing::Denied => Err(denial::of_no(role)),
+            Standing::Open(open) => Err(denial::of_open(open)),
+            Standing::Full => Err(denial::of_full()),
+            Standing::Dropped => Err(self
+                .parts
+                .lock
+                .since()
+                .map_or_else(denial::of_dropped, denial::of_lock)),
+        }
+    }
+
+    /// Writes a refusal down.
+    fn told(&self, asked: Asked<'_>, denial: Denial) -> Denial {
+        let (rule, problem) = match &denial {
+            Denial::Locked(problem) => ("lock", problem),
+            Denial::Refused(rule, problem) => (*rule, problem),
+            Denial::PersonNeeded(..) => return denial,
+        };
+        let (now, role) = (self.parts.clock.now(), asked.role.role().name.as_str());
+        self.parts
+            .records
+            .refused_role(asked.visitor, role, rule, &problem.message, now);
+        if rule != "lock" {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = format!("{}: {rule}: {}", now.wall, problem.message);
+            last.insert(role.to_owned(), (now.wall, text));
+        }
+        denial
     }
 }

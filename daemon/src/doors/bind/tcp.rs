@@ -70,6 +70,21 @@ pub fn container(state_directory: &Path, random: &dyn Random) -> io::Result<TcpL
     Ok(listener)
 }
 
+/// Binds a lease's own IMDS listener: at `port`, which its command was told before a restart, or at one that
+/// the kernel chooses.
+pub fn lease_imds(port: Option<u16>) -> io::Result<TcpListener> {
+    listen((Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into()).map_err(|error| {
+        let hint = match port {
+            Some(port) => format!(
+                "cannot listen on port {port} for a lease's IMDS listener: {error}; end the program that holds \
+                 it and run `rolecall reload`, or start the lease's command again"
+            ),
+            None => format!("cannot listen on 127.0.0.1 for a lease's IMDS listener: {error}"),
+        };
+        io::Error::new(error.kind(), hint)
+    })
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // std sets SO_REUSEADDR, for restarts over connections that linger, and not SO_REUSEPORT: nobody
     // can share the port.

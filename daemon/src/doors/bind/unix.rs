@@ -16,6 +16,16 @@ use crate::secrets::Random;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
+/// Who can reach the socket at all; whom it serves is decided by the kernel's word on each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// This user alone: mode 0600 in a directory of mode 0700.
+    Own,
+    /// Everybody: mode 0666 in a directory of mode 0755, which this user owns so that nobody else can put
+    /// another socket in its place. The system service, whose `uids` modes could not express.
+    Everyone,
+}
+
 /// A bound socket and the lock that goes with it.
 #[derive(Debug)]
 pub struct Bound {
@@ -44,21 +54,30 @@ impl Drop for Lock {
     }
 }
 
-/// Binds `path`, mode 0600, in a directory of this user's alone (made if it is missing).
+/// Binds `path` in a directory of this user's (made if it is missing), with the modes of `reach`.
 ///
 /// Errors say what is in the way: another daemon (with its pid), a file that is no socket, somebody
 /// else's socket, a directory that is open to others.
-pub fn unix(path: &Path, random: &dyn Random) -> io::Result<Bound> {
+pub fn unix(path: &Path, reach: Reach, random: &dyn Random) -> io::Result<Bound> {
     let directory = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
         .ok_or_else(|| refused(path, "is no absolute path"))?;
-    private::directory(directory)?;
+    let mode = match reach {
+        Reach::Own => {
+            private::directory(directory)?;
+            0o600
+        }
+        Reach::Everyone => {
+            private::public_directory(directory)?;
+            0o666
+        }
+    };
     let lock = lock(path)?;
     remove_stale(path)?;
     let temporary = private::beside(path, random);
     let listener = listen(&temporary)?;
-    let placed = fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))
+    let placed = fs::set_permissions(&temporary, fs::Permissions::from_mode(mode))
         .and_then(|()| fs::symlink_metadata(&temporary))
         .and_then(|metadata| fs::rename(&temporary, path).map(|()| metadata));
     let metadata = placed.inspect_err(|_| {
@@ -102,7 +121,8 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
+/// Removes what is a dead socket of our own; whatever else is there is an error.
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -125,8 +145,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// The mode of a socket's file comes from the umask, which cannot be changed for one thread; so it is
-/// set after this, and the directory keeps others out meanwhile.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// set after this. Meanwhile it is 0600 at most (the daemon's umask is 077).
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
             refused(path, "is too long for a socket; choose a shorter path")
@@ -139,7 +159,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn in_use(path: &Path, pid: &str) -> io::Error {
+pub(super) fn in_use(path: &Path, pid: &str) -> io::Error {
     let who = if pid.is_empty() {
         "another rolecalld".to_owned()
     } else {
@@ -151,7 +171,7 @@ fn in_use(path: &Path, pid: &str) -> io::Error {
     )
 }
 
-fn refused(path: &Path, what: &str) -> io::Error {
+pub(super) fn refused(path: &Path, what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
         format!("{} {what}", path.display()),

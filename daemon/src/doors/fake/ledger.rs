@@ -26,6 +26,14 @@ impl Default for FakeWitness {
     }
 }
 
+impl FakeWitness {
+    /// Has recorded nothing.
+    pub(in super::super) fn forget(&self) {
+        self.records.lock().unwrap().clear();
+        self.seen.lock().unwrap().clear();
+    }
+}
+
 impl Witness for FakeWitness {
     fn note(&self, record: Record) {
         let line = serde_json::to_string(&record).unwrap();

@@ -11,15 +11,19 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{self, Access, Fence, Lock};
+use super::leased::{self, Leased};
 use super::metrics::Metrics;
 use super::needs::Witness;
 use super::records::Records;
 use super::server::Common;
+use super::token::TokenKey;
 use super::visitor::Admittance;
-use crate::clock::{Clock, ManualClock, Now, Timestamp};
+use crate::challenge::{self, Challenges};
+use crate::clock::{Clock, ManualClock, Now, SharedClock, Timestamp};
 use crate::lease::{self, Leases};
 use crate::ledger::Record;
+use crate::secrets::{SeededRandom, SharedRandom};
 pub(super) use control::FakeControl;
 pub(super) use http::{Taken, ask, head};
 pub(super) use ledger::FakeWitness;
@@ -81,13 +85,39 @@ impl World {
             whois,
             records: self.records.clone(),
             metrics: self.metrics.clone(),
+            connections: Arc::default(),
             clock: Arc::new(self.clock.clone()),
             admittance: self.admittance.subscribe(),
         })
     }
 
     pub(super) fn access(&self) -> Arc<Access> {
-        Arc::new(Access::new(self.whois.clone()))
+        Arc::new(self.unfenced())
+    }
+
+    /// The same with the bounds and fences of `leases`.
+    pub(super) fn fenced(&self, leases: &Leases) -> Arc<Access> {
+        let fence = Fence::new(leases.clone(), self.roles.clone());
+        Arc::new(self.unfenced().fenced(fence))
+    }
+
+    fn unfenced(&self) -> Access {
+        let clock: SharedClock = Arc::new(self.clock.clone());
+        let random: SharedRandom = Arc::new(SeededRandom::new(3));
+        let witness = self.witness.clone();
+        let challenges = Challenges::new(challenge::Tools {
+            clock: clock.clone(),
+            random: random.clone(),
+            note: Arc::new(move |record| witness.note(record)),
+        });
+        let lock = Lock::open(self.place.path(), random, START.wall);
+        Access::new(access::Parts {
+            whois: self.whois.clone(),
+            records: self.records.clone(),
+            challenges,
+            lock,
+            clock,
+        })
     }
 
     pub(super) async fn leases(&self) -> Leases {
@@ -108,6 +138,21 @@ impl World {
         })
         .await
         .unwrap()
+    }
+
+    pub(super) fn leased(&self, leases: &Leases) -> Arc<Leased> {
+        let random = crate::secrets::OsRandom::default();
+        Leased::new(leased::Parts {
+            roles: self.roles.clone(),
+            leases: leases.clone(),
+            access: self.fenced(leases),
+            records: self.records.clone(),
+            common: self.common(self.whois.clone()),
+            key: TokenKey::random(&random),
+            boot_id: "boot-a".to_owned(),
+            clock: Arc::new(self.clock.clone()),
+            random: Arc::new(random),
+        })
     }
 
     /// Moves time on.

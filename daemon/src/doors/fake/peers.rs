@@ -75,12 +75,12 @@ pub(in super::super) fn unix_peer(uid: u32) -> (Peer, Behind) {
 pub(in super::super) fn admittance() -> Admittance {
     Admittance {
         uid: UID,
-        root: false,
+        ..Admittance::default()
     }
 }
 
 pub(in super::super) fn unix_visitor() -> Arc<Visitor> {
-    Arc::new(Visitor::of_unix(Some(unix_peer(UID)), admittance()))
+    Arc::new(Visitor::of_unix(Some(unix_peer(UID)), &admittance()))
 }
 
 pub(in super::super) fn tcp_visitor(door: Door) -> Arc<Visitor> {
@@ -89,7 +89,7 @@ pub(in super::super) fn tcp_visitor(door: Door) -> Arc<Visitor> {
         inode: 99,
         cgroup_id: None,
     };
-    Arc::new(Visitor::of_tcp(door, Some(owner), admittance()))
+    Arc::new(Visitor::of_tcp(door, Some(owner), &admittance()))
 }
 
 /// Processes that live until they are ended: 42, whose parent 41 is, whose session leader 40 is; and 50,

@@ -15,8 +15,8 @@ use crate::keeper::NoSession;
 use crate::lease::Pin;
 use crate::recipe::fingerprint::Fingerprint;
 use crate::recipe::{
-    AssumeRole, Call, Recipe, Role, RoleArn, RoleName, SessionName, Source, StaticKeys, Step,
-    StsEndpoint,
+    AssumeRole, Call, Recipe, Role, RoleArn, RoleName, Rules, SessionName, Source, StaticKeys,
+    Step, StsEndpoint,
 };
 use crate::secrets::Secret;
 use crate::session::{Origin, Served, Session};
@@ -49,6 +49,21 @@ impl FakeRole {
     pub(in super::super) fn new(name: &str, region: Option<&str>) -> Arc<Self> {
         Arc::new(Self {
             role: role(name, region),
+            lease: std::sync::OnceLock::new(),
+            held: Mutex::default(),
+            waits: Mutex::new(Err(NoSession::NotReady(problem(Code::NotReady)))),
+            asked_to_wait: Mutex::default(),
+            pins: Arc::default(),
+        })
+    }
+
+    /// The same with rules.
+    pub(in super::super) fn with_rules(name: &str, rules: Rules) -> Arc<Self> {
+        Arc::new(Self {
+            role: Role {
+                rules,
+                ..role(name, None)
+            },
             lease: std::sync::OnceLock::new(),
             held: Mutex::default(),
             waits: Mutex::new(Err(NoSession::NotReady(problem(Code::NotReady)))),
@@ -212,7 +227,7 @@ fn role(name: &str, region: Option<&str>) -> Role {
             steps: vec![step],
         }),
         keep_fresh: false,
-        rules: crate::recipe::Rules::default(),
+        rules: Rules::default(),
         notes: Vec::new(),
     }
 }

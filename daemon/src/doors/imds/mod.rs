@@ -25,6 +25,7 @@ use super::token::{MAX_TTL_SECONDS, MIN_TTL_SECONDS, TokenAuthority};
 use super::visitor::Visitor;
 use crate::clock::{Now, SharedClock, Timestamp};
 use crate::keeper::NoSession;
+use crate::lease::Lease;
 use crate::session::Served;
 
 mod place;
@@ -52,6 +53,7 @@ struct Inner {
     records: Arc<Records>,
     clock: SharedClock,
     started: Timestamp,
+    lease: Option<Arc<Lease>>,
 }
 
 impl Imds {
@@ -74,8 +76,18 @@ impl Imds {
                 records,
                 clock,
                 started,
+                lease: None,
             }),
         }
+    }
+
+    /// The same, for the listener that is `lease`'s own.
+    #[must_use]
+    pub fn of_lease(mut self, lease: Arc<Lease>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.lease = Some(lease);
+        }
+        self
     }
 
     /// How tokens name the listener at `address`.
@@ -174,7 +186,7 @@ impl Inner {
         let known = self.access.at_once(Asked {
             visitor,
             role: &role,
-            lease: None,
+            lease: self.lease.as_ref(),
         });
         if let Some(Verdict::Yes(role)) = &known
             && let Some(served) = role.read(now)
@@ -185,23 +197,32 @@ impl Inner {
         }
         let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
         Answering::later(async move {
-            let verdict = match known {
-                Some(verdict) => verdict,
-                None => {
-                    let asked = Asked {
-                        visitor: &visitor,
-                        role: &role,
-                        lease: None,
-                    };
-                    door.access.decide(asked, WAIT).await
-                }
+            let end = now.plus(WAIT);
+            let verdict = if let Some(verdict) = known {
+                verdict
+            } else {
+                let asked = Asked {
+                    visitor: &visitor,
+                    role: &role,
+                    lease: door.lease.as_ref(),
+                };
+                door.access.decide(asked, WAIT).await
             };
             let role = match verdict {
                 Verdict::Yes(role) => role,
                 Verdict::No(denial) => return empty(status_denied(&denial)),
             };
-            match obtain(&*door.roles, &*door.clock, role, WAIT).await {
+            let rest = door.clock.now().until(end);
+            match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
+                    let asked = Asked {
+                        visitor: &visitor,
+                        role: &role,
+                        lease: door.lease.as_ref(),
+                    };
+                    if let Err(denial) = door.access.after_waiting(asked) {
+                        return empty(status_denied(&denial));
+                    }
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }
@@ -223,7 +244,8 @@ impl Inner {
             Wanted::Listing => found(Bytes::from(role.role().name.slug()), left),
             Wanted::Info => found(place::info(role.role(), served), left),
             Wanted::Document => {
-                let lease = role.lease();
+                let own = self.lease.as_ref().map(|lease| lease.id());
+                let lease = own.or_else(|| role.lease());
                 self.records.served(visitor, role, served, lease, now);
                 found(served.http_body.clone(), left)
             }
@@ -243,7 +265,7 @@ enum Wanted {
 fn status_denied(denial: &Denial) -> StatusCode {
     match denial {
         Denial::Locked(_) | Denial::Refused(..) => StatusCode::NOT_FOUND,
-        Denial::PersonNeeded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Denial::PersonNeeded(..) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -8,12 +8,13 @@ use super::super::access::{Confined, nothing_else};
 use super::super::answer::Response;
 use super::super::visitor::Visitor;
 use super::route::Route;
-use super::{Tools, json, problem, status};
+use super::{Sight, Tools, json, problem, status};
 
 /// The answer, if the fence has a say in it; None if the request goes its usual way.
 pub(super) fn answer(
     tools: &Tools,
     visitor: &Visitor,
+    sight: &Sight,
     route: &Route<'_>,
     method: &Method,
 ) -> Option<Response> {
@@ -30,7 +31,7 @@ pub(super) fn answer(
     match route {
         // What the lease takes away is taken away where sessions are handed out.
         Route::Credentials(role) | Route::Whoami(role) if lease.is_for(role) => None,
-        Route::Status => Some(json(ok, &status::confined(tools, &lease))),
+        Route::Status => Some(json(ok, &status::confined(tools, sight, &lease))),
         Route::Roles => Some(json(ok, &status::confined_roles(tools, &lease))),
         Route::Leases if method == Method::GET => Some(json(ok, &[tools.leases.status(&lease)])),
         _ => Some(refused(&nothing_else(&lease))),

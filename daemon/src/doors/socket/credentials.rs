@@ -8,7 +8,7 @@ use super::super::access::{Asked, Verdict};
 use super::super::answer::{Answering, JSON, Response, with_body};
 use super::super::needs::{RoleInForce, obtain};
 use super::super::visitor::Visitor;
-use super::{Query, Tools, find, named, problem};
+use super::{Query, Sight, Tools, find_for, named, problem};
 use crate::clock::Now;
 use crate::session::Served;
 
@@ -16,36 +16,33 @@ use crate::session::Served;
 pub(super) fn answer(
     tools: &Arc<Tools>,
     visitor: &Arc<Visitor>,
+    sight: Sight,
     role: &str,
     query: Query,
 ) -> Answering {
     let now = tools.clock.now();
-    if let Some(role) = named(tools, role) {
-        match tools.access.at_once(asked(visitor, &role)) {
-            Some(Verdict::Yes(role)) => {
-                if let Some(served) = role.read(now) {
-                    return give(tools, visitor, role.as_ref(), &served, now).into();
-                }
-            }
-            Some(Verdict::No(denial)) => return problem::answer(denial.problem()).into(),
-            None => {}
-        }
+    if let Some(role) = named(tools, role)
+        && sight.hides(role.role()).is_none()
+        && let Some(Verdict::Yes(role)) = tools.access.at_once(asked(visitor, &role))
+        && let Some(served) = role.read(now)
+    {
+        return give(tools, visitor, role.as_ref(), &served, now).into();
     }
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();
     Answering::later(async move {
-        let role = match find(&tools, &name).await {
+        let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };
         let begun = tools.clock.now();
-        let role = match tools
+        let verdict = tools
             .access
-            .decide(asked(&visitor, &role), query.wait)
-            .await
-        {
+            .decide(asked(&visitor, &role), query.patience())
+            .await;
+        let role = match verdict {
             Verdict::Yes(role) => role,
-            Verdict::No(denial) => return problem::answer(denial.problem()),
+            Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
         let now = tools.clock.now();
         if let Some(served) = role.read(now) {
@@ -53,7 +50,10 @@ pub(super) fn answer(
         }
         let left = now.until(begun.plus(query.wait));
         match obtain(&*tools.roles, &*tools.clock, role, left).await {
-            Ok((role, served)) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+            Ok((role, served)) => match tools.access.after_waiting(asked(&visitor, &role)) {
+                Ok(()) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+                Err(denial) => problem::denied(&denial, query.can_prompt),
+            },
             Err(none) => problem::answer(none.problem()),
         }
     })

@@ -1,38 +1,22 @@
 //! `POST /v1/leases` and `DELETE /v1/leases/{id}`.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use rolecall::api::{Code, LeaseGrant, LeaseRequest, LeaseScope, Problem};
-use zeroize::Zeroizing;
+use rolecall::api::{Code, Door, LeaseGrant, LeaseRequest, LeaseScope, Problem};
 
+use super::super::access::{Asked, Denial};
 use super::super::answer::{Answering, Response, empty};
+use super::super::leased::{NotMade, WantedDoors};
 use super::super::needs::obtain;
 use super::super::visitor::Visitor;
+use super::environment::{Copies, Environment, Pointer, environment};
 use super::{Tools, find, json, parse, problem, wait};
-use crate::lease::files::Files;
+use crate::lease::Wanted;
+use crate::lease::doors::{Doors, SocketDoor};
 use crate::lease::scope::{self, Scope, ScopeError};
-use crate::lease::{Lease, Wanted};
-use crate::recipe::{Narrowing, Role};
-
-/// What shadows the container variables in one SDK or another.
-const SHADOWING: [&str; 11] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    // The oldest SDKs' file of keys, which botocore still reads before the container door.
-    "AWS_CREDENTIAL_FILE",
-    // Wins over the full URI in every SDK but Go's first.
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-];
+use crate::recipe::Narrowing;
 
 /// Longest reason, in bytes: it stands in the ledger, and in the file that is written with every lease.
 const MAX_REASON: usize = 1024;
@@ -52,9 +36,11 @@ pub(super) fn create(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) ->
     };
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     Answering::later(async move {
+        let can_prompt = request.can_prompt;
         match grant(&tools, &visitor, request, terms).await {
             Ok(grant) => json(StatusCode::CREATED, &grant),
-            Err(problem) => problem::answer(&problem),
+            Err(NotGranted::Denied(denial)) => problem::denied(&denial, can_prompt),
+            Err(NotGranted::Failed(problem)) => problem::answer(&problem),
         }
     })
 }
@@ -108,20 +94,39 @@ fn terms(request: &LeaseRequest) -> Result<Terms, Problem> {
     Ok(Terms { narrowing, ttl })
 }
 
+/// Why there is no lease.
+enum NotGranted {
+    Denied(Denial),
+    Failed(Problem),
+}
+
+impl From<Problem> for NotGranted {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 async fn grant(
     tools: &Tools,
-    visitor: &Visitor,
+    visitor: &Arc<Visitor>,
     request: LeaseRequest,
     terms: Terms,
-) -> Result<LeaseGrant, Problem> {
-    let Some(door) = tools.container else {
+) -> Result<LeaseGrant, NotGranted> {
+    let doors = own_doors(&request)?;
+    let container = tools.container.filter(|_| !doors.imds);
+    let leased = tools
+        .leased
+        .as_ref()
+        .filter(|_| container.is_some() || doors.imds);
+    let Some(leased) = leased else {
         return Err(Problem {
             code: Code::Internal,
             message: "the container door is not listening".to_owned(),
             hint: Some("`rolecall status` shows why".to_owned()),
-        });
+        }
+        .into());
     };
-    let asker = visitor.peer.as_ref().and_then(|peer| peer.process.as_ref());
+    let asker = visitor.peer().and_then(|peer| peer.process.as_ref());
     let check = || {
         scope::resolve(&request.scope, asker, tools.leases.place()).map_err(|error| refused(&error))
     };
@@ -142,11 +147,42 @@ async fn grant(
     } else {
         role
     };
+    let end = tools.clock.now().plus(wait(request.wait));
+    let patience = if request.can_prompt {
+        Duration::ZERO
+    } else {
+        wait(request.wait)
+    };
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    let door = if doors.imds {
+        Door::Imds
+    } else {
+        Door::Container
+    };
+    let consent = tools
+        .access
+        .decide_lease(asked, door, request.reason.clone(), patience)
+        .await
+        .map_err(NotGranted::Denied)?;
     if role.read(tools.clock.now()).is_none() {
-        (role, _) = obtain(&*tools.roles, &*tools.clock, role, wait(request.wait))
+        let left = tools.clock.now().until(end);
+        (role, _) = obtain(&*tools.roles, &*tools.clock, role, left)
             .await
             .map_err(|none| none.problem().clone())?;
     }
+    let asked = Asked {
+        visitor,
+        role: &role,
+        lease: None,
+    };
+    tools
+        .access
+        .after_waiting(asked)
+        .map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
         .control
@@ -162,65 +198,76 @@ async fn grant(
         only: request.only,
         ttl: terms.ttl,
         reason: request.reason,
+        through_lock: request.through_lock,
         files,
-        peer: visitor.peer.clone(),
+        peer: visitor.peer().cloned(),
         consumer: visitor.complete().cloned(),
+        doors: Doors::default(),
     };
-    let (lease, token) = tools
-        .leases
-        .create(wanted)
-        .await
-        .map_err(|error| failed("the lease cannot be written down", &error))?;
+    let (lease, token) = leased.create(wanted, doors).await.map_err(not_made)?;
+    if let Some(consent) = &consent {
+        tools.access.leased(consent, &lease);
+    }
+    let files = tools.leases.files();
+    let pointer = match (container, lease.doors().imds_port) {
+        (Some(door), None) => Pointer::Container {
+            door,
+            slug: role.name.slug(),
+            token,
+            token_file: files.token(lease.id()),
+        },
+        (_, port) => Pointer::Imds(port.unwrap_or_default()),
+    };
+    let copies = Copies {
+        config: files.config(lease.id()),
+        credentials: files.credentials(lease.id()),
+    };
+    let region = role.region.as_deref().or(request.region.as_deref());
+    let Environment { set, unset } = environment(pointer, &copies, region);
     Ok(LeaseGrant {
         id: lease.id().to_owned(),
         role: lease.role().to_owned(),
-        set: variables(
-            role,
-            request.region.as_deref(),
-            &lease,
-            token,
-            door,
-            tools.leases.files(),
-        ),
-        unset: SHADOWING.map(str::to_owned).to_vec(),
+        set,
+        unset,
         fence: lease.is_fence(),
         cgroup: matches!(lease.scope(), Scope::Cgroup { .. }),
     })
 }
 
-fn variables(
-    role: &Role,
-    region: Option<&str>,
-    lease: &Lease,
-    token: Zeroizing<String>,
-    door: SocketAddr,
-    files: &Files,
-) -> Vec<(String, Zeroizing<String>)> {
-    let path = |path: std::path::PathBuf| path.display().to_string();
-    let uri = format!("http://{door}/role/{}", role.name.slug());
-    let mut set = vec![
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri),
-        (
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            path(files.token(lease.id())),
-        ),
-        ("AWS_CONFIG_FILE", path(files.config(lease.id()))),
-        (
-            "AWS_SHARED_CREDENTIALS_FILE",
-            path(files.credentials(lease.id())),
-        ),
-        ("AWS_EC2_METADATA_V1_DISABLED", "true".to_owned()),
-    ];
-    if let Some(region) = role.region.as_deref().or(region) {
-        set.push(("AWS_REGION", region.to_owned()));
-        set.push(("AWS_DEFAULT_REGION", region.to_owned()));
+/// The doors that the lease is to have of its own. The socket of a lease for a user is that user's.
+fn own_doors(request: &LeaseRequest) -> Result<WantedDoors, Problem> {
+    let uid = match request.scope {
+        LeaseScope::Uid { uid } => Some(uid),
+        _ => None,
+    };
+    let socket = request.socket.as_ref().map(|socket| SocketDoor {
+        path: socket.path.clone().into(),
+        peer_uid: socket.peer_uid.or(uid),
+    });
+    if socket.as_ref().is_some_and(|it| !it.path.is_absolute()) {
+        return Err(problem::bad_parameter(
+            "socket",
+            "expected an absolute path",
+        ));
     }
-    let mut set: Vec<_> = set
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), Zeroizing::new(value)))
-        .collect();
-    set.push(("AWS_CONTAINER_AUTHORIZATION_TOKEN".to_owned(), token));
-    set
+    Ok(WantedDoors {
+        imds: request.imds,
+        socket,
+    })
+}
+
+fn not_made(why: NotMade) -> Problem {
+    match why {
+        NotMade::Lease(error) => failed("the lease cannot be written down", &error),
+        NotMade::Door(error) => Problem {
+            code: Code::BadRequest,
+            message: format!("a door of the lease's own cannot be opened: {error}"),
+            hint: Some(
+                "a socket goes into a directory of its own, below $XDG_RUNTIME_DIR for example"
+                    .to_owned(),
+            ),
+        },
+    }
 }
 
 /// Ends a lease; 404 if there is none of that id.

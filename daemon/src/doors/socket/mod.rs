@@ -1,12 +1,17 @@
 //! The socket door: rolecall's own API, version 1 (`docs/api.yaml`).
 
+mod challenges;
 mod config;
 mod confined;
 mod credentials;
+mod environment;
+pub mod leased;
 mod leases;
 mod ledger;
+mod lock;
 mod problem;
 mod route;
+mod sight;
 mod status;
 mod whoami;
 
@@ -24,6 +29,7 @@ use tokio::sync::watch;
 use super::access::Access;
 use super::answer::{Answering, JSON, Response, allowing, closing, with_body};
 use super::guard::Refusal;
+use super::leased::Leased;
 use super::metrics::Metrics;
 use super::needs::{Control, RoleInForce, Roles};
 use super::records::Records;
@@ -32,6 +38,7 @@ use super::visitor::Visitor;
 use crate::clock::{SharedClock, Timestamp};
 use crate::lease::Leases;
 use route::{Route, route};
+use sight::Sight;
 
 /// What the socket works with.
 #[derive(Clone)]
@@ -55,6 +62,8 @@ pub struct Tools {
     pub started: Timestamp,
     /// The daemon's uid.
     pub uid: u32,
+    /// The doors of leases; None where there are none (`--once`).
+    pub leased: Option<Arc<Leased>>,
     /// The container door's address; None if it is not listening.
     pub container: Option<SocketAddr>,
     /// True once the daemon is stopping: streams and waits end.
@@ -84,23 +93,28 @@ impl Handler for Socket {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Response {
-        let code = match refusal.status {
-            StatusCode::FORBIDDEN => Code::Refused,
-            StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-            _ => Code::BadRequest,
-        };
-        let problem = Problem {
-            code,
-            message: refusal.reason.to_owned(),
-            hint: None,
-        };
-        let response = stamped(problem::with_status(refusal.status, &problem));
-        if refusal.close {
-            closing(response)
-        } else {
-            response
-        }
+    fn refuse(&self, refused: &Refusal) -> Response {
+        refusal(refused)
+    }
+}
+
+/// The answer to what the guard refused.
+fn refusal(refusal: &Refusal) -> Response {
+    let code = match refusal.status {
+        StatusCode::FORBIDDEN => Code::Refused,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        _ => Code::BadRequest,
+    };
+    let problem = Problem {
+        code,
+        message: refusal.reason.to_owned(),
+        hint: None,
+    };
+    let response = stamped(problem::with_status(refusal.status, &problem));
+    if refusal.close {
+        closing(response)
+    } else {
+        response
     }
 }
 
@@ -117,21 +131,32 @@ impl Socket {
         {
             return allowing(problem::answer(&problem::wrong_method(methods)), methods).into();
         }
+        let sight = Sight::of(visitor, tools.uid);
+        if !sight.opens(&route) {
+            let problem = sight::not_in_charge();
+            let now = tools.clock.now();
+            (tools.records).refused(visitor, "in-charge", &problem.message, now);
+            return problem::answer(&problem).into();
+        }
         let query = match Query::parse(head.uri.query()) {
             Ok(query) => query,
             Err(problem) => return problem::answer(&problem).into(),
         };
-        if let Some(answer) = confined::answer(tools, visitor, &route, &head.method) {
+        if let Some(answer) = confined::answer(tools, visitor, &sight, &route, &head.method) {
             return answer.into();
         }
         match route {
-            Route::Credentials(role) => credentials::answer(tools, visitor, &role, query),
-            Route::Status => json(StatusCode::OK, &status::status(tools)).into(),
-            Route::Roles => json(StatusCode::OK, &status::roles(tools)).into(),
+            Route::Credentials(role) => credentials::answer(tools, visitor, sight, &role, query),
+            Route::Status => json(StatusCode::OK, &status::status(tools, &sight)).into(),
+            Route::Roles => json(StatusCode::OK, &status::roles(tools, &sight)).into(),
             Route::Metrics => status::metrics(tools).into(),
-            Route::Whoami(role) => whoami::answer(tools, visitor, &role, query),
+            Route::Whoami(role) => whoami::answer(tools, visitor, sight, &role, query),
             Route::Events => ledger::events(tools).into(),
             Route::Ledger => ledger::answer(tools, query),
+            Route::Challenges => json(StatusCode::OK, &tools.access.challenges().list()).into(),
+            Route::Challenge(id) => challenges::answer(tools, visitor, id.into_owned(), body),
+            Route::Lock => lock::lock(tools, visitor, body),
+            Route::Unlock => lock::unlock(tools, visitor),
             Route::Leases if head.method == http::Method::GET => {
                 json(StatusCode::OK, &tools.leases.list()).into()
             }
@@ -150,9 +175,19 @@ struct Query {
     wait: Duration,
     count: Option<usize>,
     after: Option<u64>,
+    can_prompt: bool,
 }
 
 impl Query {
+    /// How long a person's answer is waited for: not at all by who can put the question to one.
+    fn patience(self) -> Duration {
+        if self.can_prompt {
+            Duration::ZERO
+        } else {
+            self.wait
+        }
+    }
+
     fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut parsed = Self::default();
         for pair in query.unwrap_or_default().split('&') {
@@ -161,9 +196,12 @@ impl Query {
                 "wait" => parsed.wait = wait(number(name, value)?),
                 "count" => parsed.count = Some(number(name, value)?),
                 "after" => parsed.after = Some(number(name, value)?),
-                // No challenges yet: nobody is ever prompted.
-                "can_prompt" if !matches!(value, "0" | "1" | "false" | "true") => {
-                    return Err(problem::bad_parameter(name, "expected true or false"));
+                "can_prompt" => {
+                    parsed.can_prompt = match value {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        _ => return Err(problem::bad_parameter(name, "expected true or false")),
+                    };
                 }
                 _ => {}
             }
@@ -187,6 +225,33 @@ fn wait(seconds: u64) -> Duration {
 fn named(tools: &Tools, name: &str) -> Option<Arc<dyn RoleInForce>> {
     let by_slug = || tools.roles.role_by_slug(name);
     tools.roles.role(name).or_else(by_slug)
+}
+
+/// [`find`], for this visitor: of roles that are somebody else's they learn nothing.
+async fn find_for(
+    tools: &Tools,
+    visitor: &Visitor,
+    sight: &Sight,
+    name: &str,
+) -> Result<Arc<dyn RoleInForce>, Problem> {
+    let role = match find(tools, name).await {
+        Ok(role) => role,
+        Err(problem) if *sight == Sight::All => return Err(problem),
+        Err(_) => {
+            let roles = tools.roles.roles();
+            let theirs = roles
+                .iter()
+                .filter(|role| sight.hides(role.role()).is_none());
+            let names = theirs.map(|role| role.role().name.as_str());
+            return Err(problem::unknown_role(name, names));
+        }
+    };
+    let Some(rule) = sight.hides(role.role()) else {
+        return Ok(role);
+    };
+    let problem = sight::not_theirs(name);
+    (tools.records).refused(visitor, rule, &problem.message, tools.clock.now());
+    Err(problem)
 }
 
 /// The role of that name or slug, reading changed configuration files if it is not known (DESIGN rule 12).

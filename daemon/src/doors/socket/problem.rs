@@ -3,6 +3,7 @@
 use http::StatusCode;
 use rolecall::api::{Code, ConfigProblem, Problem, Severity};
 
+use super::super::access::Denial;
 use super::super::answer::Response;
 use super::json;
 use crate::recipe::nearest;
@@ -11,6 +12,15 @@ use crate::recipe::nearest;
 pub(super) fn answer(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.code.status());
     with_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), problem)
+}
+
+/// What was denied: 202 with the question for who can put it to a person, and else the problem (DESIGN, table
+/// of answers).
+pub(super) fn denied(denial: &Denial, can_prompt: bool) -> Response {
+    match denial.challenge() {
+        Some(open) if can_prompt => json(StatusCode::ACCEPTED, open),
+        _ => answer(denial.problem()),
+    }
 }
 
 /// The problem, with another status.

@@ -6,12 +6,16 @@ use super::super::target::segment;
 
 /// Every path and its methods, as `docs/api.yaml` names them.
 #[cfg(test)]
-pub(super) const PATHS: [(&str, &str); 12] = [
+pub(super) const PATHS: [(&str, &str); 16] = [
     ("/v1/status", "GET"),
     ("/v1/roles", "GET"),
     ("/v1/credentials/{role}", "GET"),
     ("/v1/whoami/{role}", "GET"),
     ("/v1/events", "GET"),
+    ("/v1/challenges", "GET"),
+    ("/v1/challenges/{id}", "POST"),
+    ("/v1/lock", "POST"),
+    ("/v1/unlock", "POST"),
     ("/v1/leases", "GET, POST"),
     ("/v1/leases/{id}", "DELETE"),
     ("/v1/ledger", "GET"),
@@ -29,8 +33,12 @@ pub(super) enum Route<'a> {
     Credentials(Cow<'a, str>),
     Whoami(Cow<'a, str>),
     Events,
+    Challenges,
+    Challenge(Cow<'a, str>),
     Leases,
     Lease(Cow<'a, str>),
+    Lock,
+    Unlock,
     Ledger,
     Metrics,
     Reload,
@@ -47,11 +55,17 @@ impl Route<'_> {
             | Self::Credentials(_)
             | Self::Whoami(_)
             | Self::Events
+            | Self::Challenges
             | Self::Ledger
             | Self::Metrics => "GET",
             Self::Leases => "GET, POST",
             Self::Lease(_) => "DELETE",
-            Self::Reload | Self::ConfigCheck | Self::ConfigSetup => "POST",
+            Self::Challenge(_)
+            | Self::Lock
+            | Self::Unlock
+            | Self::Reload
+            | Self::ConfigCheck
+            | Self::ConfigSetup => "POST",
         }
     }
 }
@@ -66,12 +80,16 @@ pub(super) fn route(path: &str) -> Option<Route<'_>> {
         ("whoami", _) => one().map(Route::Whoami),
         ("config", "check") => Some(Route::ConfigCheck),
         ("config", "setup") => Some(Route::ConfigSetup),
+        ("challenges", id) if !id.is_empty() => one().map(Route::Challenge),
         ("leases", id) if !id.is_empty() => one().map(Route::Lease),
         _ => match path {
             "status" => Some(Route::Status),
             "roles" => Some(Route::Roles),
             "events" => Some(Route::Events),
+            "challenges" => Some(Route::Challenges),
             "leases" => Some(Route::Leases),
+            "lock" => Some(Route::Lock),
+            "unlock" => Some(Route::Unlock),
             "ledger" => Some(Route::Ledger),
             "metrics" => Some(Route::Metrics),
             "reload" => Some(Route::Reload),
@@ -97,6 +115,7 @@ mod tests {
             ("/v1/credentials/a/b", None),
             ("/v1/credentials/%00", None),
             ("/v1/leases/", None),
+            ("/v1/challenges/", None),
             ("/v1/status/", None),
             ("/v2/status", None),
             ("//v1/status", None),

@@ -8,18 +8,19 @@ use super::super::access::{Asked, Verdict};
 use super::super::answer::Answering;
 use super::super::needs::obtain;
 use super::super::visitor::Visitor;
-use super::{Query, Tools, find, json, problem};
+use super::{Query, Sight, Tools, find_for, json, problem};
 
 pub(super) fn answer(
     tools: &Arc<Tools>,
     visitor: &Arc<Visitor>,
+    sight: Sight,
     role: &str,
     query: Query,
 ) -> Answering {
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();
     Answering::later(async move {
-        let role = match find(&tools, &name).await {
+        let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
         };
@@ -28,9 +29,9 @@ pub(super) fn answer(
             role: &role,
             lease: None,
         };
-        let role = match tools.access.decide(asked, query.wait).await {
+        let role = match tools.access.decide(asked, query.patience()).await {
             Verdict::Yes(role) => role,
-            Verdict::No(denial) => return problem::answer(denial.problem()),
+            Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
         let (role, session) = match role.read(tools.clock.now()) {
             Some(session) => (role, session),
@@ -39,6 +40,14 @@ pub(super) fn answer(
                 Err(none) => return problem::answer(none.problem()),
             },
         };
+        let asked = Asked {
+            visitor: &visitor,
+            role: &role,
+            lease: None,
+        };
+        if let Err(denial) = tools.access.after_waiting(asked) {
+            return problem::denied(&denial, query.can_prompt);
+        }
         match tools.control.identity(role, session).await {
             Ok(identity) => json(StatusCode::OK, &identity),
             Err(problem) => problem::answer(&problem),

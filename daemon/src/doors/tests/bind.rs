@@ -1,12 +1,13 @@
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::bind::{container, imds, unix};
+use super::super::bind::{Reach, container, imds, unix};
 use crate::lease::private;
 use crate::secrets::{OsRandom, SeededRandom};
 
@@ -24,7 +25,7 @@ fn place() -> Place {
 }
 
 fn bind(place: &Place) -> std::io::Result<super::super::bind::Bound> {
-    unix(&place.socket, &OsRandom::default())
+    unix(&place.socket, Reach::Own, &OsRandom::default())
 }
 
 fn mode(path: &std::path::Path) -> u32 {
@@ -138,7 +139,7 @@ fn directories_that_others_can_enter_or_own_are_refused() {
     } else {
         PathBuf::from("/usr/rolecall.sock")
     };
-    let error = unix(&theirs, &OsRandom::default()).unwrap_err();
+    let error = unix(&theirs, Reach::Own, &OsRandom::default()).unwrap_err();
     assert!(
         error.to_string().contains("belongs to another user"),
         "{error}"
@@ -149,7 +150,7 @@ fn directories_that_others_can_enter_or_own_are_refused() {
 fn a_path_too_long_for_a_socket_is_said_to_be() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("x".repeat(120)).join("s");
-    let error = unix(&socket, &OsRandom::default()).unwrap_err();
+    let error = unix(&socket, Reach::Own, &OsRandom::default()).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
 }
 
@@ -184,6 +185,7 @@ fn of_many_that_start_at_once_exactly_one_serves() {
     }
 }
 
+/// Client contract 71.
 #[test]
 fn the_container_door_keeps_its_port() {
     let state = tempfile::tempdir().unwrap();
@@ -198,12 +200,20 @@ fn the_container_door_keeps_its_port() {
         fs::read_to_string(&file).unwrap(),
         format!("{}\n", address.port())
     );
-    assert_eq!(rustix::net::sockopt::ip_ttl(&first).unwrap(), 1);
+    // What is accepted has what the listener has.
+    let client = TcpStream::connect(address).unwrap();
+    first.set_nonblocking(false).unwrap();
+    let (accepted, _) = first.accept().unwrap();
+    for socket in [first.as_fd(), accepted.as_fd()] {
+        assert_eq!(rustix::net::sockopt::ip_ttl(socket).unwrap(), 1);
+    }
+    drop((accepted, client));
     drop(first);
     let second = container(&directory, &random).unwrap();
     assert_eq!(second.local_addr().unwrap(), address);
 }
 
+/// Client contract 69.
 #[test]
 fn a_port_that_somebody_else_holds_is_named_and_no_other_is_taken() {
     let state = tempfile::tempdir().unwrap();
@@ -218,6 +228,23 @@ fn a_port_that_somebody_else_holds_is_named_and_no_other_is_taken() {
     assert!(message.contains(&file.display().to_string()), "{message}");
 }
 
+/// Client contract 69.
+#[test]
+fn nobody_can_put_a_listener_beside_or_over_ours() {
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
+    let ours = imds("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = ours.local_addr().unwrap().port();
+    for address in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        let other = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        sockopt::set_socket_reuseaddr(&other, true).unwrap();
+        sockopt::set_socket_reuseport(&other, true).unwrap();
+        let address = std::net::SocketAddrV4::new(address, port);
+        let taken = bind(&other, &address).and_then(|()| listen(&other, 1));
+        assert_eq!(taken, Err(rustix::io::Errno::ADDRINUSE), "{address}");
+    }
+}
+
+/// Client contract 69.
 #[test]
 fn imds_listens_on_this_computer_only() {
     for address in [

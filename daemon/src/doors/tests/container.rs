@@ -8,6 +8,7 @@ use super::super::fake::{FakeRole, START, Taken, World, ask, head, problem, tcp_
 use super::super::visitor::Visitor;
 use crate::config::ExecFiles;
 use crate::keeper::NoSession;
+use crate::lease::doors::Doors;
 use crate::lease::scope::{Leader, Scope};
 use crate::lease::{Leases, Wanted};
 use crate::ledger::Event;
@@ -36,12 +37,14 @@ fn wanted(leases: &Leases) -> Wanted {
             name: None,
         }),
         reason: None,
+        through_lock: false,
         files: ExecFiles {
             config: String::new().into(),
             credentials: String::new().into(),
         },
         peer: None,
         consumer: None,
+        doors: Doors::default(),
     }
 }
 

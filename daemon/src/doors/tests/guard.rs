@@ -75,7 +75,7 @@ fn there_is_exactly_one_host() {
 fn browsers_and_proxies_show() {
     for site in [LOOPBACK, REAL, Site::Socket] {
         let host = match site {
-            Site::Socket => "localhost",
+            Site::Socket | Site::LeaseSocket => "localhost",
             LOOPBACK => "127.0.0.1",
             Site::Tcp(..) => "169.254.169.254",
         };

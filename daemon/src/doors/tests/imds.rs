@@ -105,6 +105,7 @@ async fn tokens_come_only_by_put_and_only_from_their_path() {
     }
 }
 
+/// Client contract 14, 19, 20.
 #[tokio::test]
 async fn without_a_good_token_every_path_is_unauthorized() {
     let rig = Rig::new();
@@ -353,6 +354,6 @@ async fn the_first_document_is_recorded_after_the_answer_with_its_process() {
     assert_eq!(records[1].session.as_ref().unwrap().akid, "ASIASECOND");
     let searches = &rig.world.whois.searches;
     assert_eq!(searches.load(std::sync::atomic::Ordering::Relaxed), 1);
-    let readers = rig.world.records.readers().of("dev");
+    let readers = rig.world.records.readers().of("dev", None);
     assert_eq!((readers.len(), readers[0].name.as_str()), (1, "terraform"));
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::super::fake::{FakeProcesses, UID, World, process};
 use crate::config::ExecFiles;
 use crate::lease::cgroup::Groups;
+use crate::lease::doors::Doors;
 use crate::lease::scope::{self, Leader, Place, Scope, ScopeError};
 use crate::lease::{Denied, Lease, Leases, Wanted};
 use crate::ledger::Event;
@@ -37,12 +38,14 @@ fn wanted(leases: &Leases, pid: u32) -> Wanted {
             name: Some("terraform".to_owned()),
         }),
         reason: Some("plan".to_owned()),
+        through_lock: false,
         files: ExecFiles {
             config: "[default]\nregion = eu-central-1\n".to_owned().into(),
             credentials: "[other]\n".to_owned().into(),
         },
         peer: None,
         consumer: None,
+        doors: Doors::default(),
     }
 }
 
@@ -78,6 +81,7 @@ fn ended(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// Client contract 78.
 #[tokio::test]
 async fn a_lease_opens_its_role_until_it_ends_and_leaves_nothing() {
     let world = World::new();

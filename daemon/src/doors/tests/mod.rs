@@ -1,9 +1,11 @@
 //! The doors against fakes.
 
+mod access;
 mod bind;
 mod container;
 mod guard;
 mod imds;
+mod leased;
 mod leases;
 mod raw;
 mod records;

@@ -6,7 +6,7 @@ use super::super::fake::{START, UID, World, admittance, tcp_visitor, unix_peer, 
 use super::super::needs::RoleInForce;
 use super::super::visitor::Visitor;
 use crate::ledger::Event;
-use crate::peer::{self, Behind, Process};
+use crate::peer::{self, Behind};
 
 #[tokio::test]
 async fn a_consumer_is_recorded_once_for_a_session_however_many_connections_it_makes() {
@@ -101,7 +101,7 @@ async fn status_knows_when_somebody_read_last() {
     world
         .records
         .served(&visitor, &*world.dev, &served, None, now);
-    let readers = world.records.readers().of("dev");
+    let readers = world.records.readers().of("dev", None);
     assert_eq!(readers.len(), 1);
     assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
     assert_eq!(world.recorded().len(), 1);
@@ -110,7 +110,7 @@ async fn status_knows_when_somebody_read_last() {
 #[tokio::test]
 async fn refusals_name_who_was_refused() {
     let world = World::new();
-    let other = Arc::new(Visitor::of_unix(Some(unix_peer(UID + 1)), admittance()));
+    let other = Arc::new(Visitor::of_unix(Some(unix_peer(UID + 1)), &admittance()));
     assert_eq!(other.refused, Some("uid"));
     world.records.refused(&other, "uid", "not yours", START);
     let records = world.recorded();
@@ -124,14 +124,12 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     let world = World::new();
     let served = world.dev.read(START).unwrap();
     let own = peer::process(std::process::id()).unwrap();
-    let outline = Process {
-        cwd: None,
-        ..own.clone()
-    };
     let visitor = || {
         let (peer, _) = unix_peer(UID);
-        let known = Some((peer, Behind::Waiting(outline.clone())));
-        Arc::new(Visitor::of_unix(known, admittance()))
+        let waiting = peer::waiting(std::process::id()).unwrap();
+        assert_eq!(waiting.known().cwd, None);
+        let known = Some((peer, Behind::Waiting(waiting)));
+        Arc::new(Visitor::of_unix(known, &admittance()))
     };
     let serve = |visitor: &Arc<Visitor>, now| {
         world
@@ -143,7 +141,16 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     serve(&first, START);
     let records = world.recorded();
     let consumer = records[0].consumer.as_ref().unwrap();
-    assert_eq!(consumer.process.as_ref(), Some(&own));
+    let process = consumer.process.clone().unwrap();
+    assert!(!process.ancestors.is_empty());
+    let ancestors = Vec::new();
+    assert_eq!(
+        peer::Process {
+            ancestors,
+            ..process
+        },
+        own
+    );
 
     // Its next client: nothing new for the ledger, and nothing to wait for.
     let second = visitor();
@@ -152,7 +159,7 @@ async fn a_consumer_that_waits_is_read_whole_the_first_time_and_after_the_answer
     assert!(second.consumer().is_none());
     tokio::task::yield_now().await;
     assert_eq!(second.consumer(), first.consumer());
-    let readers = world.records.readers().of("dev");
+    let readers = world.records.readers().of("dev", None);
     assert_eq!(readers.len(), 1);
     assert_eq!(readers[0].last_read, "2026-01-01T00:01:30Z");
     assert_eq!(world.recorded().len(), 1);

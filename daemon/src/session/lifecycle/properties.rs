@@ -53,6 +53,26 @@ proptest! {
         prop_assert!(apart < Duration::from_millis(1));
     }
 
+    /// While AWS answers, what is handed out lasts so long that no SDK refreshes it on every call: 26 minutes,
+    /// longer than botocore's longest reach, or three quarters of a session that is short (DESIGN rule 4).
+    ///
+    /// Client contract 45.
+    #[test]
+    fn what_is_served_until_its_renewal_lasts_long_enough(
+        lifetime in prop_oneof![Just(900_u64), Just(3600), Just(43_200), 900_u64..=43_200],
+        fraction in 0.0..1.0,
+    ) {
+        let issued = start();
+        let expires = issued.wall.plus(secs(lifetime));
+        let (end, renewal) = (end(issued, expires), renewal(issued, expires, fraction));
+        let left = end.wall.since(renewal.wall);
+        prop_assert!(left >= secs(26 * 60).min(secs(lifetime) * 3 / 4));
+        if lifetime >= 3600 {
+            // The renewal may take as long as an attempt and its retry may.
+            prop_assert!(left >= secs(25 * 60 + 60));
+        }
+    }
+
     #[test]
     fn backoff_stays_within_its_bounds(
         failures in 0_u32..1000,

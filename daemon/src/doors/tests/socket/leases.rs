@@ -6,6 +6,7 @@ use super::super::super::fake::problem;
 use super::Rig;
 use crate::keeper::NoSession;
 
+/// Client contract 102, 103.
 #[tokio::test]
 async fn a_lease_is_granted_with_what_its_command_needs() {
     let rig = Rig::new().await;

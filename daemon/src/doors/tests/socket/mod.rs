@@ -28,9 +28,11 @@ impl Rig {
     async fn new() -> Self {
         let world = World::new();
         let drain = watch::Sender::new(false);
+        let leases = world.leases().await;
         let door = Socket::new(Tools {
             roles: world.roles.clone(),
-            leases: world.leases().await,
+            leased: Some(world.leased(&leases)),
+            leases,
             access: world.access(),
             records: world.records.clone(),
             control: world.control.clone(),

@@ -57,6 +57,29 @@ fn knows_this_process() {
     assert_eq!(own.argv0, std::env::args().next());
     assert_eq!(own.script, None);
     assert!(own.cgroup.is_some_and(|path| path.starts_with('/')));
+    assert_eq!(own.namespaces, Some(vec![]));
+}
+
+#[test]
+fn either_way_of_pinning_tells_the_same() {
+    let running = Running::start(Command::new("/bin/sh").args(["-c", "echo up; read line"]));
+    let pid = running.0.id();
+    let handles = [
+        Handle::open(pid).unwrap(),
+        Handle::open_directory(pid).unwrap(),
+    ];
+    let [one, other] = &handles;
+    assert_eq!((one.link(), one.gid()), (other.link(), other.gid()));
+    assert_eq!(one.link().ppid, std::process::id());
+    assert_eq!(one.facts().unwrap(), other.facts().unwrap());
+    assert_eq!(one.ancestor(), other.ancestor());
+    assert_eq!(one.unchanged(), Some(one.link()));
+    assert_eq!(other.unchanged(), Some(one.link()));
+    drop(running);
+    for handle in &handles {
+        assert!(!handle.runs() && handle.unchanged().is_none() && handle.ppid().is_none());
+        assert!(handle.facts().is_none() && handle.ancestor().is_none());
+    }
 }
 
 #[test]
@@ -89,7 +112,7 @@ fn a_long_command_line_is_read_and_a_longer_one_is_cut_between_arguments() {
         command.args(["-c", "echo up; read line", "first", &argument, &argument]);
         let running = Running::start(&mut command);
         let handle = Handle::open(running.0.id()).unwrap();
-        let arguments = handle.arguments();
+        let arguments = arguments(handle.directory().unwrap());
         let argv: Vec<_> = arguments.split_terminator('\0').collect();
         let whole = if length == 10_000 { 6 } else { 5 };
         assert_eq!(argv.len(), whole);
@@ -120,9 +143,10 @@ fn the_walk_sees_real_parents() {
     let running = Running::start(Command::new("/bin/sh").args(["-c", "echo up; read line"]));
     let own = std::process::id();
     let child = running.0.id();
-    let handle = Table.node(child).unwrap();
-    assert_eq!(handle.link().ppid, own);
-    assert!(handle.carries() && !Table.node(own).unwrap().carries());
+    let handle = Handle::open(child).unwrap();
+    let parent = Table.parent(&handle).unwrap();
+    assert_eq!(parent.link().pid, own);
+    assert!(handle.carries() && !parent.carries());
     assert!(descends_from(child, own));
     assert!(!descends_from(own, child));
 }

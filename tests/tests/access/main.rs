@@ -1,0 +1,7 @@
+//! Who gets a role: rules, consent and the lock, through every door.
+
+mod consent;
+mod lock;
+mod place;
+mod rules;
+mod self_approval;
