@@ -81,7 +81,7 @@ struct Given {
 impl Given {
     fn start(world: &World) -> (Running, Self) {
         // Its own processes get what the token is for; the token is good for no others.
-        let client = world.rust_sdk(&["identity"]);
+        let client = world.rust_sdk(&["once"]);
         let client = client.get_program().to_string_lossy();
         let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; \
                       echo $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";

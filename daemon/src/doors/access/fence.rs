@@ -76,7 +76,8 @@ impl Fence {
     pub(super) fn confined(&self, visitor: &Visitor) -> Confined {
         // Another user, whom a lease of theirs lets in for that lease alone, is inside of nothing of ours; and where
         // their processes are they do not show us.
-        if visitor.refused.is_some() || !self.leases.has_fences() {
+        let of_another = visitor.refused.is_some() && visitor.known_uid().is_some();
+        if of_another || !self.leases.has_fences() {
             return Confined::No;
         }
         match self.leases.fenced(subject(visitor)) {
