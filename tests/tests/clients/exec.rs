@@ -85,7 +85,7 @@ impl Given {
         let client = client.get_program().to_string_lossy();
         let script = "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; \
                       echo $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-        let script = format!("{client} identity >/dev/null && {script}; exec cat");
+        let script = format!("{client} once >/dev/null && {script}; exec cat");
         let running = Running::start(&mut exec(world, "dev", &shell(world, &script)));
         let lines = eventually("three lines", || {
             <[String; 3]>::try_from(running.lines()).ok()
