@@ -45,7 +45,7 @@ fn prints_the_object_and_nothing_else() {
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
     assert!(requests[0].starts_with(
-        "GET /v1/credentials/team%2Fdev?wait=20&can_prompt=false HTTP/1.1\r\nHost: localhost\r\n"
+        "GET /v1/credentials/team%2Fdev?wait=20&can_prompt=true HTTP/1.1\r\nHost: localhost\r\n"
     ));
 }
 

@@ -182,7 +182,7 @@ mod tests {
             (shorthand(&[]), None),
             (shorthand(std::slice::from_ref(&unit)), None),
             (shorthand(&[executable]), Some(Mistake::Unknowable("exe"))),
-            (rules(&[uid.clone()]), None),
+            (rules(std::slice::from_ref(&uid)), None),
             (rules(&[unit.clone(), uid.clone()]), None),
             (rules(&[uid.clone(), entry()]), Some(Mistake::ForAnybody)),
             (

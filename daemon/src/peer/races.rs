@@ -149,12 +149,15 @@ fn connect_and_become_another() {
 
 #[test]
 #[ignore = "run by in_a_namespace_of_their_own"]
+#[expect(
+    clippy::zombie_processes,
+    reason = "the child is left behind on purpose"
+)]
 fn have_parents_that_exit() {
     for round in 0..number(ROUNDS) {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         let parent = fork(|| {
             enter("peer", round);
-            #[expect(clippy::zombie_processes, reason = "it is left behind on purpose")]
             let client = Command::new(place().join("rolecall"))
                 .args(["--ignored", "--exact", "peer::races::stay_connected"])
                 .stdout(writer.try_clone().unwrap())

@@ -11,7 +11,7 @@ use crate::harness::{Connection, Endpoint, Request};
 /// one goes on for a second, so that the daemon finds the process behind the connection; it looks after
 /// it has answered.
 const MODERN: &str = "sh -c 'sleep 1 | deploy-tool watch --every 400'";
-const LEGACY: &str = "legacy-app identity";
+const LEGACY: &str = "legacy-app once";
 
 /// Through the credential_process line that every SDK runs.
 pub(super) fn process(screen: &Screen, stage: &Backstage) -> anyhow::Result<Credentials> {

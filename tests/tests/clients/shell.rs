@@ -73,7 +73,7 @@ fn a_shell_has_it_by_imds_too() {
     let program = sdk.get_program().to_str().expect("text");
     for (shell, take) in installed() {
         let take = take.replace("env ", "env --imds ");
-        let mut command = session(&world, shell, &format!("{take}\n'{program}' identity"));
+        let mut command = session(&world, shell, &format!("{take}\n'{program}' once"));
         command
             .env("AWS_ACCESS_KEY_ID", "AKIAGARBAGEGARBAGE00")
             .env("AWS_SECRET_ACCESS_KEY", "garbage")
@@ -91,7 +91,7 @@ fn dotenv_lines_work_where_they_are_sourced() {
     let sdk = world.rust_sdk(&["once"]);
     let program = sdk.get_program().to_str().expect("text");
     let script = format!(
-        "rolecall env --format dotenv dev > \"$HOME/dev.env\" && set -a && . \"$HOME/dev.env\" && '{program}' identity"
+        "rolecall env --format dotenv dev > \"$HOME/dev.env\" && set -a && . \"$HOME/dev.env\" && '{program}' once"
     );
     assert_is(&world, &mut session(&world, "sh", &script), profiles::DEV);
     let file = world.read("home/dev.env");

@@ -12,7 +12,7 @@ use super::read;
 fn systemd_analyze_is_there() -> bool {
     let there = Command::new("systemd-analyze").arg("--version").output();
     if there.is_err() {
-        println!("skipped: no systemd-analyze here");
+        eprintln!("skipped: no systemd-analyze here");
     }
     there.is_ok()
 }
@@ -103,7 +103,7 @@ fn launchd_can_read_the_agent() {
     const READ: &str =
         "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
     if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: no python3 here");
+        eprintln!("skipped: no python3 here");
         return;
     }
     let mut python = Command::new("python3");

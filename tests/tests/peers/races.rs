@@ -45,7 +45,12 @@ const LEAVES_A_CLIENT: &str = r#"
 import os, subprocess, sys
 client = subprocess.Popen(["rolecall", "process", "dev"], stdout=open("answer", "w"), stderr=subprocess.DEVNULL)
 # Until it has connected: the kernel shows it asleep in its request.
-while not any("socket:" in os.readlink(f"/proc/{client.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{client.pid}/fd")):
+def is_socket(fd):
+    try:
+        return "socket:" in os.readlink(f"/proc/{client.pid}/fd/{fd}")
+    except FileNotFoundError:
+        return False
+while not any(is_socket(fd) for fd in os.listdir(f"/proc/{client.pid}/fd")):
     pass
 while open(f"/proc/{client.pid}/stat").read().rsplit(")")[1].split()[0] != "S":
     pass

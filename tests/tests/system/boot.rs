@@ -12,7 +12,7 @@ const SKIPPED: i32 = 77;
 #[test]
 fn the_units_work_in_a_system_of_their_own() {
     if std::env::var_os("ROLECALL_TEST_COMPLETE").is_none() {
-        println!("skipped: boots a container, which `make test` does");
+        eprintln!("skipped: boots a container, which `make test` does");
         return;
     }
     let world = World::new();

@@ -41,7 +41,7 @@ impl Host {
             command
         };
         if !is_root() || !run(unshare().arg("true")).status.success() {
-            println!("skipped: only root can be several users, and have a /run of its own");
+            eprintln!("skipped: only root can be several users, and have a /run of its own");
             return None;
         }
         let holder = Running::start(unshare().args(["sh", "-c", RUN]));
@@ -54,7 +54,7 @@ impl Host {
         for (name, mode, owner) in [("etc", 0o755, User::ROOT), ("var", 0o700, SERVICE)] {
             let path = host.world.path(name);
             fs::create_dir(&path).expect("a new directory");
-            host.give(&path, mode, owner);
+            give(&path, mode, owner);
         }
         host.put(
             "credentials",
@@ -66,11 +66,6 @@ impl Host {
         Some(host)
     }
 
-    fn give(&self, path: &std::path::Path, mode: u32, owner: User) {
-        fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
-        chown(path, Some(owner.uid), Some(owner.gid)).expect("root may");
-    }
-
     /// Writes a file of `etc`.
     pub(crate) fn put(&self, name: &str, mode: u32, owner: User, text: &str) {
         let path = self.world.path("etc").join(name);
@@ -78,7 +73,7 @@ impl Host {
         let next = path.with_extension("next");
         let mut file = File::create(&next).expect("a new file");
         file.write_all(text.as_bytes()).expect("space for it");
-        self.give(&next, mode, owner);
+        give(&next, mode, owner);
         fs::rename(&next, &path).expect("it can be replaced");
     }
 
@@ -153,4 +148,9 @@ impl Host {
 /// A request for an IMDS token.
 pub(crate) fn token() -> Request {
     Request::new("PUT", "/latest/api/token").header("x-aws-ec2-metadata-token-ttl-seconds", "60")
+}
+
+fn give(path: &std::path::Path, mode: u32, owner: User) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+    chown(path, Some(owner.uid), Some(owner.gid)).expect("root may");
 }

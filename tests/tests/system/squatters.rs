@@ -20,7 +20,7 @@ fn meets(before: &str, socket: &str, after: &str) -> Option<Finished> {
         .output()
         .is_err()
     {
-        println!("skipped: no python3 here");
+        eprintln!("skipped: no python3 here");
         return None;
     }
     host.sh(before);
