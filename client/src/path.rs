@@ -11,6 +11,8 @@
 //! directory, closed to other writers too, of the very uid that listens ([`is_system_service`]). Everywhere
 //! else the listener must be the caller.
 
+pub mod cgroup;
+
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

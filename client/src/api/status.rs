@@ -201,6 +201,42 @@ pub struct LeaseStatus {
     /// Whether it goes on while the doors are locked.
     #[serde(default)]
     pub through_lock: bool,
+    /// Whose processes its token is good for.
+    #[serde(default)]
+    pub binding: LeaseBinding,
+    /// What its sessions have less than the role's, for people: `read-only, sessions of 15m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Why it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it is a fence: what is inside its scope gets its role and nothing else.
+    #[serde(default)]
+    pub fence: bool,
+    /// True of a fence whose lease has ended before its scope: what is inside gets nothing any more.
+    #[serde(default)]
+    pub ended: bool,
+}
+
+/// Whose processes a lease's token is good for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LeaseBinding {
+    /// One process and its descendants.
+    Process,
+    /// One terminal session.
+    Session,
+    /// One control group.
+    Cgroup,
+    /// Another user's, or the daemon's own by its uid.
+    Uid,
+    /// Any of the daemon's user.
+    Shared,
+    /// A kind this client does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// The ledger's health.

@@ -78,6 +78,11 @@ impl Daemon {
         self.send(&Request::post(target, &body), limit)
     }
 
+    /// Takes something away.
+    pub(crate) fn delete(&self, target: Target, limit: Duration) -> Result<(), Failure> {
+        succeeded(self.send(&Request::delete(target), limit)?).map(|_| ())
+    }
+
     fn send(&self, request: &Request<'_>, limit: Duration) -> Result<Response, Failure> {
         Ok(connection::send(&self.socket, request, limit)?)
     }

@@ -1,18 +1,21 @@
 //! `rolecall exec ROLE -- COMMAND`: becomes a command that holds a lease (DESIGN, "container").
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use rolecall::api::{LeaseGrant, LeaseRequest, LeaseScope, LeaseSocket, MAX_WAIT_SECONDS};
 use rolecall::connection::Target;
 
-use super::arguments::{Exec, OwnSocket};
+use super::arguments::{Exec, OwnSocket, Terms};
 use super::daemon::{Daemon, read, succeeded};
 use super::failure::Failure;
+use super::group::OwnGroup;
 use super::person;
 
 /// Our own failures, as of `env`, `nohup` and `docker`.
@@ -20,38 +23,63 @@ const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
+/// More than any policy that AWS takes, with all the blanks that people like.
+const MOST_POLICY_BYTES: u64 = 64 * 1024;
+
 /// Who must be reached without a proxy: the container door.
 const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
 
 /// Runs it; returns only if the command could not be started.
 pub(crate) fn run(daemon: &Daemon, arguments: &Exec) -> ExitCode {
-    let scope = LeaseScope::Process {
-        pid: std::process::id(),
-    };
-    let granted = own_socket(&arguments.own_socket).and_then(|socket| {
-        let way = Way {
-            imds: arguments.imds,
-            socket,
-            through_lock: arguments.through_lock,
-        };
-        lease(daemon, &arguments.role, scope, way)
-    });
-    let failure = match granted {
-        Ok(grant) => become_command(&arguments.command, &grant),
+    let failure = match wanted(arguments) {
+        Ok(request) => start(daemon, request, &arguments.command),
         Err(failure) => failure.exit(OWN_FAILURE),
     };
     failure.report()
 }
 
-/// How a lease's command comes by its credentials.
-#[derive(Default)]
-pub(super) struct Way {
-    /// From an IMDS listener of its own, not from the container door.
-    pub(super) imds: bool,
-    /// From a Unix socket, too.
-    pub(super) socket: Option<LeaseSocket>,
-    /// While the doors are locked, too.
-    pub(super) through_lock: bool,
+/// The lease that the command line asks for, for a scope that is still to be said.
+fn wanted(arguments: &Exec) -> Result<LeaseRequest, Failure> {
+    Ok(LeaseRequest {
+        imds: arguments.imds,
+        socket: own_socket(&arguments.own_socket)?,
+        through_lock: arguments.through_lock,
+        ..request(&arguments.role, &arguments.terms)?
+    })
+}
+
+fn start(daemon: &Daemon, mut request: LeaseRequest, command: &[OsString]) -> Failure {
+    let pid = std::process::id();
+    let group = OwnGroup::enter();
+    request.scope = match &group {
+        Some(_) => LeaseScope::Cgroup { pid },
+        None => LeaseScope::Process { pid },
+    };
+    let grant = lease(daemon, request);
+    // A group that the lease is not bound to is of no use to the command.
+    let bound = grant.as_ref().is_ok_and(|grant| grant.cgroup);
+    if let Some(group) = group.filter(|_| !bound) {
+        group.leave();
+    }
+    match grant {
+        Ok(grant) => {
+            if grant.fence && !grant.cgroup {
+                keep_orphans();
+            }
+            become_command(command, &grant)
+        }
+        Err(failure) => failure.exit(OWN_FAILURE),
+    }
+}
+
+/// Makes the command the parent of what its children leave behind, so that those stay below it, and inside its
+/// fence. It may find children that it did not start when it waits for any.
+fn keep_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        // Any process id says yes. Where the kernel will not, orphans are outside, as they are where there are none.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
 }
 
 /// The socket as the daemon wants it: absolute, for it has another working directory.
@@ -71,28 +99,46 @@ pub(super) fn own_socket(arguments: &OwnSocket) -> Result<Option<LeaseSocket>, F
     }))
 }
 
-/// A lease of `role` for `scope`; waits for the role's first session, and for a person if one is asked.
-pub(super) fn lease(
-    daemon: &Daemon,
-    role: &str,
-    scope: LeaseScope,
-    way: Way,
-) -> Result<LeaseGrant, Failure> {
+/// A lease of `role` on these terms, for a scope that is still to be said; waits for the role's first session, and
+/// for a person if one is asked.
+pub(super) fn request(role: &str, terms: &Terms) -> Result<LeaseRequest, Failure> {
     let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())
         .find(|value| !value.is_empty());
-    let mut request = LeaseRequest {
-        role: role.to_owned(),
-        scope,
-        reason: None,
+    let policy = terms.policy.as_deref().map(read_policy).transpose()?;
+    Ok(LeaseRequest {
         wait: MAX_WAIT_SECONDS,
         can_prompt: true,
         region,
-        through_lock: way.through_lock,
-        imds: way.imds,
-        socket: way.socket,
+        policy,
+        policy_arns: terms.policy_arns.clone(),
+        read_only: terms.read_only,
+        only: terms.only,
+        duration_seconds: terms.duration,
+        tags: terms.tags.clone(),
+        reason: terms.reason.clone(),
+        ttl: terms.ttl,
+        ..LeaseRequest::new(role, LeaseScope::Shared)
+    })
+}
+
+/// The policy's text: the daemon says whether it is one. What is far too long for AWS is not read to its end.
+fn read_policy(path: &Path) -> Result<String, Failure> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?
+            .take(MOST_POLICY_BYTES)
+            .read_to_string(&mut text)?;
+        Ok(text)
     };
+    read().map_err(|error: io::Error| {
+        Failure::caused(format!("--policy: cannot read {}", path.display()), &error)
+    })
+}
+
+/// Asks for it; tells of the question and waits on if a person is asked first.
+pub(super) fn lease(daemon: &Daemon, mut request: LeaseRequest) -> Result<LeaseGrant, Failure> {
     let limit = Duration::from_secs(MAX_WAIT_SECONDS + 5);
     let target = || Target::new("/v1/leases");
     let response = daemon.post_raw(target(), &request, limit)?;

@@ -2,8 +2,8 @@
 
 use rolecall::api::{
     ChallengeAsker, ChallengeKind, ChallengeStatus, Code, ConfigProblem, ConfigStatus,
-    ConsumerStatus, Door, DoorStatus, Failure, LeaseStatus, LedgerStatus, LockStatus, RoleState,
-    RoleStatus, SessionStatus, Severity, Status, UnlockDemand,
+    ConsumerStatus, Door, DoorStatus, Failure, LeaseBinding, LeaseStatus, LedgerStatus, LockStatus,
+    RoleState, RoleStatus, SessionStatus, Severity, Status, UnlockDemand,
 };
 
 /// 2026-01-01T12:00:00Z.
@@ -107,6 +107,11 @@ pub(crate) fn healthy() -> Status {
             created: "2026-01-01T11:30:00Z".to_owned(),
             ends: None,
             through_lock: false,
+            binding: LeaseBinding::Process,
+            policy: None,
+            reason: None,
+            fence: false,
+            ended: false,
         }],
         challenges: vec![],
         lock: LockStatus::default(),

@@ -10,6 +10,8 @@ mod exec;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod group;
+mod lease;
 mod ledger;
 mod lock;
 mod once;
@@ -53,6 +55,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Deny(deny) => answer::run(&daemon, &deny, false),
         Command::Env(env) => env::run(&daemon, &env),
         Command::Exec(exec) => return exec::run(&daemon, &exec),
+        Command::Lease(lease) => lease::run(&daemon, &lease),
         Command::Ledger(Ledger::Tail(tail)) => ledger::run(&daemon, &tail),
         Command::Lock(lock) => lock::lock(&daemon, &lock),
         Command::Process(process) => return process::run(None, &process),

@@ -20,6 +20,36 @@ pub(crate) fn compact(seconds: i64) -> String {
         .to_string()
 }
 
+/// Seconds of a duration as people write it: `90m`, `12h`, `1h30m`; each unit at most once, the larger first, as in
+/// config.toml.
+pub(crate) fn duration(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a duration such as 90m, 12h, 45s or 1h30m".to_owned();
+    let (mut seconds, mut smallest, mut rest) = (0_u64, u64::MAX, text);
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let unit = match rest.as_bytes().get(digits) {
+            Some(b'd') => 86_400,
+            Some(b'h') => 3_600,
+            Some(b'm') => 60,
+            Some(b's') => 1,
+            _ => return Err(wrong()),
+        };
+        if unit >= smallest {
+            return Err(wrong());
+        }
+        smallest = unit;
+        let part = number.checked_mul(unit).ok_or_else(wrong)?;
+        seconds = seconds.checked_add(part).ok_or_else(wrong)?;
+        rest = &rest[digits + 1..];
+    }
+    if text.is_empty() {
+        Err(wrong())
+    } else {
+        Ok(seconds)
+    }
+}
+
 /// A span in the two largest units that matter: `45s`, `41m`, `3h 12m`, `2d 4h`.
 pub(crate) fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -51,6 +81,26 @@ pub(crate) fn relative(text: &str, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("45s", 45), ("90m", 5400), ("1h30m", 5400), ("2d", 172_800)] {
+            assert_eq!(duration(text), Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "1",
+            "h",
+            "1m1h",
+            "1h1h",
+            "-1h",
+            "1 h",
+            "99999999999999999999d",
+            "1ü",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn spans() {

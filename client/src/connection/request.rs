@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 /// What is asked of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// Takes something away.
+    Delete,
     /// Reads; may be sent twice without harm.
     Get,
     /// Does something.
@@ -14,6 +16,7 @@ pub enum Method {
 impl Method {
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Delete => "DELETE",
             Self::Get => "GET",
             Self::Post => "POST",
         }
@@ -88,6 +91,15 @@ impl<'a> Request<'a> {
     pub fn get(target: Target) -> Self {
         Self {
             method: Method::Get,
+            target,
+            body: None,
+        }
+    }
+
+    /// Takes `target` away.
+    pub fn delete(target: Target) -> Self {
+        Self {
+            method: Method::Delete,
             target,
             body: None,
         }

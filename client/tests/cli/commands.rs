@@ -86,12 +86,44 @@ fn a_reader_that_has_gone_is_no_failure() {
 }
 
 #[test]
+fn leases_are_revoked_by_id_or_all() {
+    let gone = || Reply::Raw(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+    let server = Server::start([gone(), Reply::problem(404, "not_found")]);
+    let output = server.run(&["lease", "revoke", "a", "b", "c"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(
+        stderr(&output),
+        "rolecall: lease b: the message of not_found\nhint: the hint of not_found\n"
+    );
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[0].starts_with("DELETE /v1/leases/a HTTP/1.1\r\n"));
+
+    let lease = |id: &str, ended: bool| {
+        format!(
+            r#"{{"id":"{id}","role":"dev","scope":"s","created":"2026-01-01T00:00:00Z","ended":{ended}}}"#
+        )
+    };
+    let list = format!("[{},{}]", lease("a", false), lease("b", true));
+    let server = Server::start([Reply::Json(200, list), gone()]);
+    let output = server.run(&["lease", "revoke", "--all"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2, "what has ended is not ended again");
+    assert!(requests[1].starts_with("DELETE /v1/leases/a "));
+    assert_eq!(
+        Server::absent().run(&["lease", "revoke"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
 fn help_names_what_there_is() {
     let output = Server::absent().run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     for command in [
-        "setup", "process", "exec", "env", "status", "roles", "whoami", "reload", "ledger",
-        "config",
+        "setup", "process", "exec", "env", "lease", "status", "roles", "whoami", "reload",
+        "ledger", "config",
     ] {
         assert!(
             stdout(&output).contains(&format!("\n  {command} ")),

@@ -37,7 +37,10 @@ fn the_command_gets_the_lease_s_environment() {
     assert!(!stdout(&output).contains("shadow") && !stdout(&output).contains("AKIASHADOW"));
     let request = &server.requests()[0];
     assert!(request.starts_with("POST /v1/leases HTTP/1.1\r\n"));
-    assert!(request.contains(r#""kind":"process""#) && request.contains(r#""region":"us-east-1""#));
+    // For its own control group where it could make one: root can nearly everywhere.
+    let kinds = [r#""kind":"process""#, r#""kind":"cgroup""#];
+    assert!(kinds.iter().any(|kind| request.contains(kind)));
+    assert!(request.contains(r#""region":"us-east-1""#));
 }
 
 #[test]
@@ -84,6 +87,48 @@ fn our_own_failures() {
     assert_eq!(absent.status.code(), Some(125));
     let misused = Server::absent().run(&["exec", "dev", "true"]);
     assert_eq!(misused.status.code(), Some(2));
+}
+
+#[test]
+fn what_narrows_is_asked_for_and_the_policy_s_file_is_read_here() {
+    let server = granting();
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut policy.as_file(), b"{\"Statement\": []}").unwrap();
+    let file = policy.path().to_str().unwrap();
+    let words = [
+        "exec",
+        "dev",
+        "--policy",
+        file,
+        "--only",
+        "--duration",
+        "20m",
+        "--ttl",
+        "8h",
+    ];
+    let more = ["--tag", "a=b=c", "--reason", "why", "--", "true"];
+    let output = server.run(&[&words[..], &more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let request = &server.requests()[0];
+    for part in [
+        r#""policy":"{\"Statement\": []}""#,
+        r#""only":true"#,
+        r#""duration_seconds":1200"#,
+        r#""ttl":28800"#,
+        r#""tags":[["a","b=c"]]"#,
+        r#""reason":"why""#,
+    ] {
+        assert!(request.contains(part), "{part} is not in {request}");
+    }
+    for wrong in [
+        &["--read-only", "--policy", file][..],
+        &["--tag", "a"],
+        &["--ttl", "8"],
+        &["--duration", "1h2h"],
+    ] {
+        let output = server.run(&[&["exec", "dev"], wrong, &["--", "true"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
 }
 
 #[test]

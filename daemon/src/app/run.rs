@@ -23,7 +23,7 @@ use super::signals::{self, Signal};
 use crate::challenge::{self, Challenges};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{ImdsListener, Settings, Sources};
-use crate::doors::access::{self, Access, Lock};
+use crate::doors::access::{self, Access, Fence, Lock};
 use crate::doors::bind::{self, Reach};
 use crate::doors::container::Container;
 use crate::doors::leased::{Leased, Parts as LeasedParts};
@@ -36,6 +36,7 @@ use crate::doors::token::TokenKey;
 use crate::doors::visitor::Admittance;
 use crate::issue::sts::{Limits, Sts};
 use crate::keeper::{Freshen, Keepers, Tools};
+use crate::lease::cgroup::Groups;
 use crate::lease::scope::Kernel as Processes;
 use crate::lease::{Leases, Tools as LeaseTools};
 use crate::ledger::{Event, Ledger, Record};
@@ -195,8 +196,15 @@ async fn serve(
         },
         pin: {
             let keepers = keepers.clone();
-            Arc::new(move |role| Box::new(keepers.pin(role)) as crate::lease::Pin)
+            Arc::new(move |role, lease, narrowing| {
+                if narrowing.is_empty() {
+                    Box::new(keepers.pin(role)) as crate::lease::Pin
+                } else {
+                    Box::new(keepers.narrow(lease, role, narrowing.clone()))
+                }
+            })
         },
+        groups: Groups::mounted(),
         boot_id: boot_id.clone(),
         state_directory: paths.state.clone(),
         runtime_directory: paths.runtime.clone(),
@@ -204,7 +212,7 @@ async fn serve(
     .await
     .map_err(doing("the leases cannot be read"))?;
 
-    let access = Arc::new(Access::new(access::Parts {
+    let access = Access::new(access::Parts {
         whois: Arc::clone(&common.whois),
         records: Arc::clone(&records),
         challenges: Challenges::new(challenge::Tools {
@@ -217,7 +225,8 @@ async fn serve(
         }),
         lock: Lock::open(&paths.state, Arc::clone(&random), started),
         clock: Arc::clone(&clock),
-    }));
+    });
+    let access = Arc::new(access.fenced(Fence::new(leases.clone(), Arc::clone(&roles))));
     let key =
         TokenKey::load(&paths.runtime.join("imds-token.key"), &*random).unwrap_or_else(|error| {
             tracing::warn!(

@@ -8,6 +8,7 @@ use super::definition::Definitions;
 use super::problem::{Fault, Place};
 use super::toml_file::expected;
 use super::tree::{Item, Value};
+use crate::recipe::policy::{self, PolicyError};
 use crate::recipe::{
     AssumeRole, DEFAULT_SESSION_NAME, RoleArn, SessionName, StsEndpoint, duration,
 };
@@ -161,16 +162,14 @@ fn policy_arns(definitions: &Definitions<'_>, role: &str) -> Result<Vec<String>,
     };
     let arns = strings(value, &place)?;
     for (arn, place) in &arns {
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let policy = matches!(parts.as_slice(), ["arn", _, "iam", "", _, name] if name.starts_with("policy/"));
-        if !policy {
+        if !policy::is_arn(arn) {
             return Err(Fault::mistake(
                 place.clone(),
                 format!("expected arn:PARTITION:iam::ACCOUNT:policy/NAME, found {arn:?}"),
             ));
         }
     }
-    if arns.len() > 10 {
+    if arns.len() > policy::MOST_ARNS {
         return Err(Fault::mistake(
             place,
             format!("expected at most 10 policies, found {}", arns.len()),
@@ -200,13 +199,13 @@ fn tags(definitions: &Definitions<'_>, role: &str) -> Result<Tags, Fault> {
             let Value::Text(text) = &entry.item.value else {
                 return Err(expected(place, "a string", &entry.item.value));
             };
-            if !is_tag(key, 1, 128) || key.to_ascii_lowercase().starts_with("aws:") {
+            if !policy::is_tag_key(key) {
                 return Err(Fault::mistake(
                     place,
                     "expected a key of 1 to 128 letters, digits, blanks and _.:/=+-@, not beginning with aws:",
                 ));
             }
-            if !is_tag(text, 0, 256) {
+            if !policy::is_tag_value(text) {
                 return Err(Fault::mistake(
                     place,
                     "expected at most 256 letters, digits, blanks and _.:/=+-@",
@@ -223,7 +222,7 @@ fn tags(definitions: &Definitions<'_>, role: &str) -> Result<Tags, Fault> {
             }
             tags.push((key.clone(), text.clone()));
         }
-        if tags.len() > 50 {
+        if tags.len() > policy::MOST_TAGS {
             return Err(Fault::mistake(place, "expected at most 50 tags"));
         }
     }
@@ -263,36 +262,17 @@ fn strings(value: &Value, place: &Place) -> Result<Vec<(String, Place)>, Fault> 
         .collect()
 }
 
-/// A session policy as it is sent: JSON without the blanks between its tokens, which count towards AWS's
-/// 2,048 characters.
+/// A session policy as it is sent.
 pub(super) fn policy(text: &str, place: &Place) -> Result<String, Fault> {
-    let fault = |message: String| Fault::mistake(place.clone(), message);
-    let json: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| fault(format!("the policy is not JSON: {error}")))?;
-    if !json.is_object() {
-        return Err(fault("the policy is not a JSON object".into()));
-    }
-    let mut compact = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
+    policy::compact(text).map_err(|error| {
+        let fault = Fault::mistake(place.clone(), error.to_string());
+        match error {
+            PolicyError::TooLong(_) => {
+                fault.hint("make it a managed policy and name it in policy_arns")
+            }
+            _ => fault,
         }
-        compact.push(c);
-    }
-    let length = compact.chars().count();
-    if length > 2048 {
-        return Err(fault(format!(
-            "the policy has {length} characters, AWS takes 2048"
-        ))
-        .hint("make it a managed policy and name it in policy_arns"));
-    }
-    Ok(compact)
+    })
 }
 
 fn fits(text: &str, least: usize, most: usize, others: &str) -> bool {
@@ -300,13 +280,6 @@ fn fits(text: &str, least: usize, most: usize, others: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
-}
-
-fn is_tag(text: &str, least: usize, most: usize) -> bool {
-    (least..=most).contains(&text.chars().count())
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
 }
 
 #[cfg(test)]
@@ -324,21 +297,5 @@ mod tests {
         ] {
             assert_eq!(check_template(text).is_ok(), ok, "{text}");
         }
-    }
-
-    #[test]
-    fn policies_are_sent_without_the_blanks_that_count() {
-        let place = Place::variable("x");
-        assert_eq!(
-            policy(
-                "{\n  \"a b\": \"c \\\" d\\\\\" ,\n \"e\" : [1, 2]\n}\n",
-                &place
-            )
-            .unwrap(),
-            r#"{"a b":"c \" d\\","e":[1,2]}"#
-        );
-        assert!(policy("[]", &place).is_err() && policy("{", &place).is_err());
-        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(2041));
-        assert!(policy(&long, &place).unwrap_err().message.contains("2049"));
     }
 }

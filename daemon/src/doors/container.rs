@@ -86,7 +86,16 @@ impl Container {
             .ok()
             .and_then(|path| path.strip_prefix("/role/"))
             .filter(|slug| !slug.is_empty() && !slug.contains('/'));
-        match self.leases.verify(token, slug.unwrap_or_default()) {
+        let found = self.leases.verify(token, slug.unwrap_or_default());
+        // Another user, whom some lease admits: with that lease's token and no other.
+        if let Some(rule) = visitor.refused
+            && !(found.as_ref()).is_ok_and(|lease| lease.scope().is_of_user(visitor.uid()))
+        {
+            let reason = "this daemon serves another user";
+            self.records.refused(visitor, rule, reason, now);
+            return Err(&NOT_YOURS);
+        }
+        match found {
             // By name: that is what was leased, should another role ever have the same slug.
             Ok(lease) if self.takes(&lease) => match self.roles.role(lease.role()) {
                 Some(role) => Ok((role, lease)),
@@ -114,6 +123,10 @@ impl Container {
 impl Handler for Container {
     fn door(&self) -> Door {
         Door::Container
+    }
+
+    fn admits(&self, uid: u32) -> bool {
+        self.leases.admit(uid)
     }
 
     fn answer(&self, visitor: &Arc<Visitor>, head: &Parts, _body: Bytes) -> Answering {
@@ -246,6 +259,11 @@ static OTHER_ROLE: Fixed = Fixed(
     StatusCode::FORBIDDEN,
     "refused",
     "the authorization token is for another role",
+);
+static NOT_YOURS: Fixed = Fixed(
+    StatusCode::FORBIDDEN,
+    "refused",
+    "this daemon serves another user",
 );
 static NO_ROLE: Fixed = Fixed(
     StatusCode::NOT_FOUND,

@@ -113,11 +113,21 @@ impl Service<hyper::Request<Incoming>> for ConnectionService {
 }
 
 impl ConnectionService {
+    /// The rule that keeps this user out. Asked again with every request: who is struck off the list is not served on
+    /// a connection from before. A lease that is for them lets a user in whom the daemon refuses.
+    fn refused(&self) -> Option<&'static str> {
+        match self.visitor.refused {
+            Some(_) if self.handler.admits(self.visitor.uid()) => None,
+            Some(rule) => Some(rule),
+            None => {
+                let peer = self.visitor.known_uid();
+                self.common.admittance.borrow().refuses(peer)
+            }
+        }
+    }
+
     fn answer(&self, head: Parts, body: Incoming) -> Answering {
-        // Again with every request: who is struck off the list is not served on a connection from before.
-        let peer = self.visitor.known_uid();
-        let refused = self.visitor.refused;
-        if let Some(rule) = refused.or_else(|| self.common.admittance.borrow().refuses(peer)) {
+        if let Some(rule) = self.refused() {
             return self.refuse(rule, &NOT_YOURS).into();
         }
         let fault = self.connection.fault();

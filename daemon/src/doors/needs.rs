@@ -30,12 +30,18 @@ pub trait Roles: Send + Sync {
 
     /// All, by name.
     fn roles(&self) -> Vec<Arc<dyn RoleInForce>>;
+
+    /// What was narrowed for the lease of that id.
+    fn narrowed(&self, lease: &str) -> Option<Arc<dyn RoleInForce>>;
 }
 
 /// One role in force.
 pub trait RoleInForce: Send + Sync {
     /// What it is.
     fn role(&self) -> &Role;
+
+    /// The lease that it was narrowed for; None of a role as it is configured.
+    fn lease(&self) -> Option<&str>;
 
     /// The session, if a valid one is held: no lock, no wait.
     fn read(&self, now: Now) -> Option<Arc<Served>>;
@@ -62,11 +68,19 @@ impl Roles for Keepers {
             .map(|entry| entry as Arc<dyn RoleInForce>)
             .collect()
     }
+
+    fn narrowed(&self, lease: &str) -> Option<Arc<dyn RoleInForce>> {
+        Self::narrowed(self, lease).map(|entry| entry as Arc<dyn RoleInForce>)
+    }
 }
 
 impl RoleInForce for Entry {
     fn role(&self) -> &Role {
         &self.role
+    }
+
+    fn lease(&self) -> Option<&str> {
+        self.lease.as_deref()
     }
 
     fn read(&self, now: Now) -> Option<Arc<Served>> {
@@ -83,7 +97,8 @@ impl RoleInForce for Entry {
 }
 
 /// The session of `role`, waiting at most `limit`. A reload may put another role of that name in force
-/// meanwhile; that one is then asked for the rest of the time.
+/// meanwhile; that one is then asked for the rest of the time. In the place of a narrowed role only what is
+/// narrowed for the same lease may come.
 pub async fn obtain(
     roles: &dyn Roles,
     clock: &dyn Clock,
@@ -95,9 +110,11 @@ pub async fn obtain(
         Ok(served) => return Ok((role, served)),
         Err(none) => none,
     };
-    let successor = roles
-        .role(role.role().name.as_str())
-        .filter(|other| !Arc::ptr_eq(other, &role));
+    let now = match role.lease() {
+        Some(lease) => roles.narrowed(lease),
+        None => roles.role(role.role().name.as_str()),
+    };
+    let successor = now.filter(|other| !Arc::ptr_eq(other, &role));
     match successor {
         Some(role) => {
             let served = role.wait(clock.now().until(end)).await?;

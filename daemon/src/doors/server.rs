@@ -35,6 +35,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Which door.
     fn door(&self) -> Door;
 
+    /// Whether this door answers a user whom the daemon does not, for something of theirs alone.
+    fn admits(&self, _uid: u32) -> bool {
+        false
+    }
+
     /// Answers a request that the guard let through.
     fn answer(&self, visitor: &Arc<Visitor>, head: &Parts, body: Bytes) -> Answering;
 
@@ -180,8 +185,8 @@ impl Server {
         let admittance = self.common.admittance.borrow().clone();
         let visitor = Arc::new(meet(&self.common, &admittance, &stream));
         let welcome = match visitor.refused {
-            Some(_) => Welcome::Refused,
-            None => Welcome::Served,
+            Some(_) if !self.handler.admits(visitor.uid()) => Welcome::Refused,
+            _ => Welcome::Served,
         };
         let Some(admitted) = self.connections.admit(welcome) else {
             self.common.metrics.refused(self.handler.door(), "full");

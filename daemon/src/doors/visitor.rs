@@ -29,6 +29,8 @@ pub struct Visitor {
     /// Whom there is more to know about, until it is read: it holds file descriptors.
     waiting: Mutex<Option<Waiting>>,
     consumer: OnceLock<Consumer>,
+    /// The lease whose scope the connection was found to be inside of: looked at once a connection.
+    bound: OnceLock<String>,
     given: Mutex<Weak<Served>>,
     given_at: AtomicI64,
     number: u64,
@@ -79,6 +81,7 @@ impl Visitor {
             token: Opened::default(),
             waiting: Mutex::new(waiting),
             consumer,
+            bound: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -102,6 +105,7 @@ impl Visitor {
             token: Opened::default(),
             waiting: Mutex::default(),
             consumer: OnceLock::new(),
+            bound: OnceLock::new(),
             given: Mutex::default(),
             given_at: AtomicI64::new(i64::MIN),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -179,6 +183,16 @@ impl Visitor {
     /// Says who the consumer is, once; the first word stays.
     pub fn identify(&self, consumer: Consumer) -> &Consumer {
         self.consumer.get_or_init(|| consumer)
+    }
+
+    /// Whether it was found inside the scope of the lease of that id, on this connection.
+    pub fn is_bound(&self, lease: &str) -> bool {
+        self.bound.get().is_some_and(|bound| bound == lease)
+    }
+
+    /// Remembers that it was, of the first lease.
+    pub fn bind(&self, lease: &str) {
+        self.bound.get_or_init(|| lease.to_owned());
     }
 
     /// Whether it is inside of the scope of the lease whose own door this is, once that is known.

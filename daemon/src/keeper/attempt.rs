@@ -87,6 +87,7 @@ impl Worker {
         };
         let record = Record {
             role: Some(orders.roles.clone()),
+            lease: orders.leases.clone(),
             role_arn: Some(call.role_arn.as_str().to_owned()),
             step: Some(format!("{:?}", self.handle.fingerprint)),
             session: Some(SessionRecord {

@@ -32,6 +32,8 @@ pub(super) struct Orders {
     pub(super) parent: Parent,
     /// Names of the roles that use this step, joined by `,`.
     pub(super) roles: String,
+    /// Ids of the leases that it was narrowed for, joined by `,`.
+    pub(super) leases: Option<String>,
 }
 
 /// Whether a step is still in force.

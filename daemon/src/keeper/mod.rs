@@ -9,6 +9,7 @@ mod attempt;
 mod changes;
 mod handle;
 mod names;
+mod narrowed;
 mod pin;
 mod registry;
 mod status;
@@ -23,14 +24,16 @@ use std::time::Duration;
 
 use rolecall::api::{Code, Problem};
 
+pub use narrowed::Narrowed;
 pub use pin::Pin;
 
 use self::handle::{Handle, Waited};
+use self::pin::Of;
 use self::registry::Registry;
 use crate::clock::{BoxFuture, Now, SharedClock};
 use crate::issue::{IssueError, Issuer};
 use crate::ledger::{Ledger, Record, Unwritable};
-use crate::recipe::Role;
+use crate::recipe::{Narrowing, Role};
 use crate::secrets::SharedRandom;
 use crate::session::Served;
 
@@ -114,7 +117,18 @@ impl Keepers {
 
     /// A standing reader of a role, known yet or not; issues at once.
     pub fn pin(&self, role: &str) -> Pin {
-        Pin(Some(self.0.pin(role)))
+        Pin(Some(self.0.pin(Of::Role(role.to_owned()))))
+    }
+
+    /// Narrows a role, known yet or not, for the lease `id`: a step and a session of their own, kept fresh until
+    /// the value is dropped.
+    pub fn narrow(&self, id: &str, role: &str, narrowing: Narrowing) -> Narrowed {
+        Narrowed::new(&self.0, id, role, narrowing)
+    }
+
+    /// What was narrowed for the lease `id`. None if there is no role of that name any more, too.
+    pub fn narrowed(&self, id: &str) -> Option<Arc<Entry>> {
+        self.0.table.load().narrowed.get(id).cloned()
     }
 
     /// Ends all waiting (`not_ready`, "the daemon is stopping") and tells all tasks to end; attempts in
@@ -136,6 +150,8 @@ pub struct Entry {
     pub role: Role,
     /// Its name on HTTP doors.
     pub slug: String,
+    /// The lease that it was narrowed for; None of a role as it is configured.
+    pub lease: Option<String>,
     steps: Vec<Arc<Handle>>,
     registry: Weak<Registry>,
     clock: SharedClock,
@@ -197,7 +213,14 @@ impl Entry {
     /// Counts as a reader until dropped (or `idle_after` without a real read), and issues at once.
     pub fn pin(&self) -> Pin {
         let registry = self.registry.upgrade();
-        Pin(registry.map(|registry| registry.pin(self.role.name.as_str())))
+        Pin(registry.map(|registry| registry.pin(self.of())))
+    }
+
+    fn of(&self) -> Of {
+        match &self.lease {
+            Some(id) => Of::Lease(id.clone()),
+            None => Of::Role(self.role.name.to_string()),
+        }
     }
 
     /// What GetCallerIdentity answers with `served`: account, ARN, user id.

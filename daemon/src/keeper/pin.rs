@@ -5,22 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::handle::Handle;
 use crate::clock::Now;
 
-/// What a pin holds on to: a role's name, and the steps it has now.
+/// What a pin holds on to: what it reads, and the steps that has now.
 pub(super) struct Slot {
-    role: String,
+    of: Of,
     steps: Mutex<Vec<Arc<Handle>>>,
 }
 
+/// What a standing reader reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// The role of this name.
+    Role(String),
+    /// What was narrowed for the lease of this id.
+    Lease(String),
+}
+
 impl Slot {
-    pub(super) fn new(role: &str) -> Self {
+    pub(super) fn new(of: Of) -> Self {
         Self {
-            role: role.to_owned(),
+            of,
             steps: Mutex::default(),
         }
     }
 
-    pub(super) fn role(&self) -> &str {
-        &self.role
+    pub(super) fn of(&self) -> &Of {
+        &self.of
     }
 
     /// Pins `steps` instead of those pinned before. A step that stays pinned is not pinned anew: a reload
@@ -53,7 +62,7 @@ pub struct Pin(pub(super) Option<Arc<Slot>>);
 impl std::fmt::Debug for Pin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Pin")
-            .field(&self.0.as_ref().map(|slot| slot.role()))
+            .field(&self.0.as_ref().map(|slot| slot.of()))
             .finish()
     }
 }

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::handle::{Handle, Orders, Parent, Standing};
 use super::names::Ids;
-use super::pin::Slot;
+use super::narrowed::{Wanted, derive};
+use super::pin::{Of, Slot};
 use super::task::Keeper;
 use super::{Entry, Tools, changes};
 use crate::clock::{Now, SharedClock};
@@ -46,6 +47,8 @@ pub(super) struct Table {
     pub(super) by_name: HashMap<String, Arc<Entry>>,
     pub(super) by_slug: HashMap<String, Arc<Entry>>,
     pub(super) ordered: Vec<Arc<Entry>>,
+    /// By the id of the lease that a role was narrowed for.
+    pub(super) narrowed: HashMap<String, Arc<Entry>>,
 }
 
 pub(super) struct Registry {
@@ -53,16 +56,18 @@ pub(super) struct Registry {
     pub(super) table: ArcSwap<Table>,
     ids: Arc<Ids>,
     shared: Arc<Shared>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Ends when the last task has: nothing is ever sent.
     ended: Mutex<Option<mpsc::Receiver<Infallible>>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Every task holds a clone. None once the daemon stops.
-    alive: Option<mpsc::Sender<Infallible>>,
-    steps: HashMap<Fingerprint, Arc<Handle>>,
+    pub(super) alive: Option<mpsc::Sender<Infallible>>,
+    pub(super) steps: HashMap<Fingerprint, Arc<Handle>>,
+    /// What leases want of roles, by their ids.
+    pub(super) wanted: BTreeMap<String, Wanted>,
     pins: Vec<Weak<Slot>>,
     /// Pins of `keep_fresh`, by role.
     kept_fresh: HashMap<String, Arc<Slot>>,
@@ -96,44 +101,55 @@ impl Registry {
         let millis = u64::try_from(idle_after.as_millis()).unwrap_or(u64::MAX);
         self.shared.idle_after.store(millis, Ordering::Relaxed);
 
-        let users = users(&roles);
-        let mut steps = HashMap::new();
-        let mut begun = Vec::new();
-        let mut table = Table::default();
+        let narrowed = derive(&state.wanted, &roles.iter());
+        let users = Users::of(roles.iter(), &narrowed);
+        let mut next = Next::default();
         for role in roles {
-            let handles = match &role.recipe {
-                Ok(recipe) => chain(recipe, &users, &state.steps, &mut steps, &mut begun),
-                Err(_) => Vec::new(),
-            };
-            let entry = Arc::new(Entry {
-                slug: role.name.slug(),
-                steps: handles,
-                registry: Arc::downgrade(self),
-                clock: self.tools.clock.clone(),
-                role,
-            });
-            table
-                .by_name
-                .insert(entry.role.name.to_string(), entry.clone());
-            // A role called just so wins over one whose name is only escaped to it, whatever their order.
-            if entry.slug == entry.role.name.as_str() {
-                table.by_slug.insert(entry.slug.clone(), entry.clone());
-            } else {
-                table
-                    .by_slug
-                    .entry(entry.slug.clone())
-                    .or_insert_with(|| entry.clone());
-            }
-            table.ordered.push(entry);
+            let handles = next.chain(&role, &users, &state.steps);
+            next.insert(Arc::new(self.entry(role, None, handles)));
         }
-        table.ordered.sort_by(|a, b| a.role.name.cmp(&b.role.name));
-        self.ids.ensure(steps.keys());
+        next.table
+            .ordered
+            .sort_by(|a, b| a.role.name.cmp(&b.role.name));
+        self.narrow_into(&mut next, narrowed, &users, &state.steps);
+        let (old_table, table) = self.put(&mut state, &alive, next);
+        // The configuration was read: failures that it may have caused are forgiven.
+        for handle in state.steps.values() {
+            handle.reset.store(true, Ordering::SeqCst);
+            handle.wake.notify_one();
+        }
+        changes::lines(&old_table, &table)
+    }
 
-        let table = Arc::new(table);
+    pub(super) fn entry(
+        self: &Arc<Self>,
+        role: Role,
+        lease: Option<String>,
+        steps: Vec<Arc<Handle>>,
+    ) -> Entry {
+        Entry {
+            slug: role.name.slug(),
+            lease,
+            steps,
+            registry: Arc::downgrade(self),
+            clock: self.tools.clock.clone(),
+            role,
+        }
+    }
+
+    /// Puts `next` in force: new steps get their tasks, those that nobody has any more end. The table before and
+    /// the one now.
+    pub(super) fn put(
+        &self,
+        state: &mut State,
+        alive: &mpsc::Sender<Infallible>,
+        next: Next,
+    ) -> (Arc<Table>, Arc<Table>) {
+        self.ids.ensure(next.steps.keys());
+        let table = Arc::new(next.table);
         let old_table = self.table.swap(table.clone());
-        let old_steps = std::mem::replace(&mut state.steps, steps);
-        let now = self.tools.clock.now();
-        for handle in begun {
+        let old_steps = std::mem::replace(&mut state.steps, next.steps);
+        for handle in next.begun {
             let alive = alive.clone();
             let keeper = Keeper::new(
                 handle,
@@ -146,23 +162,20 @@ impl Registry {
                 drop(alive);
             });
         }
-        self.set_pins(&mut state, &table, now);
+        self.set_pins(state, &table, self.tools.clock.now());
         for (fingerprint, handle) in &old_steps {
-            if state.steps.contains_key(fingerprint) {
-                handle.reset.store(true, Ordering::SeqCst);
-                handle.wake.notify_one();
-            } else {
+            if !state.steps.contains_key(fingerprint) {
                 handle.end(Standing::Retired);
             }
         }
-        changes::lines(&old_table, &table)
+        (old_table, table)
     }
 
-    /// A standing reader of a role, whatever steps it comes to have.
-    pub(super) fn pin(&self, role: &str) -> Arc<Slot> {
-        let slot = Arc::new(Slot::new(role));
+    /// A standing reader, whatever steps what it reads comes to have.
+    pub(super) fn pin(&self, of: Of) -> Arc<Slot> {
+        let slot = Arc::new(Slot::new(of));
         let mut state = lock(&self.state);
-        slot.aim(&self.steps_of(role), self.tools.clock.now());
+        slot.aim(&self.steps_of(slot.of()), self.tools.clock.now());
         state.pins.retain(|pin| pin.strong_count() > 0);
         state.pins.push(Arc::downgrade(&slot));
         slot
@@ -186,9 +199,12 @@ impl Registry {
         }
     }
 
-    fn steps_of(&self, role: &str) -> Vec<Arc<Handle>> {
+    fn steps_of(&self, of: &Of) -> Vec<Arc<Handle>> {
         let table = self.table.load();
-        let entry = table.by_name.get(role);
+        let entry = match of {
+            Of::Role(name) => table.by_name.get(name),
+            Of::Lease(id) => table.narrowed.get(id),
+        };
         entry.map_or_else(Vec::new, |entry| entry.steps.clone())
     }
 
@@ -200,7 +216,7 @@ impl Registry {
             let name = entry.role.name.as_str();
             let slot = kept_fresh
                 .remove(name)
-                .unwrap_or_else(|| Arc::new(Slot::new(name)));
+                .unwrap_or_else(|| Arc::new(Slot::new(Of::Role(name.to_owned()))));
             slot.aim(&entry.steps, now);
             state.kept_fresh.insert(name.to_owned(), slot);
         }
@@ -208,60 +224,125 @@ impl Registry {
             let Some(slot) = pin.upgrade() else {
                 return false;
             };
-            slot.aim(&self.steps_of(slot.role()), now);
+            slot.aim(&self.steps_of(slot.of()), now);
             true
         });
     }
 }
 
-/// Names of the roles that use each step, joined by `,`.
-fn users(roles: &[Role]) -> BTreeMap<Fingerprint, String> {
-    let mut users: BTreeMap<Fingerprint, String> = BTreeMap::new();
-    for role in roles {
-        for step in role.recipe.iter().flat_map(|recipe| &recipe.steps) {
-            let names = users.entry(step.fingerprint).or_default();
-            if !names.is_empty() {
-                names.push(',');
+/// Who uses each step: names of roles and ids of leases, each joined by `,`.
+#[derive(Default)]
+pub(super) struct Users(BTreeMap<Fingerprint, (String, String)>);
+
+impl Users {
+    pub(super) fn of<'a>(
+        roles: impl Iterator<Item = &'a Role>,
+        narrowed: &[(String, Role)],
+    ) -> Self {
+        let mut users = Self::default();
+        for role in roles {
+            for step in role.recipe.iter().flat_map(|recipe| &recipe.steps) {
+                let (names, _) = users.0.entry(step.fingerprint).or_default();
+                add(names, role.name.as_str());
             }
-            names.push_str(role.name.as_str());
+        }
+        // What comes before its last step is the role's own.
+        for (id, role) in narrowed {
+            if let Ok(recipe) = &role.recipe {
+                let (names, leases) = users.0.entry(recipe.last().fingerprint).or_default();
+                add(names, role.name.as_str());
+                add(leases, id);
+            }
+        }
+        users
+    }
+}
+
+fn add(list: &mut String, name: &str) {
+    if list.split(',').any(|listed| listed == name) {
+        return;
+    }
+    if !list.is_empty() {
+        list.push(',');
+    }
+    list.push_str(name);
+}
+
+/// What is about to be in force.
+#[derive(Default)]
+pub(super) struct Next {
+    pub(super) table: Table,
+    pub(super) steps: HashMap<Fingerprint, Arc<Handle>>,
+    /// Steps that are new.
+    begun: Vec<Arc<Handle>>,
+}
+
+impl Next {
+    fn insert(&mut self, entry: Arc<Entry>) {
+        let table = &mut self.table;
+        table
+            .by_name
+            .insert(entry.role.name.to_string(), entry.clone());
+        // A role called just so wins over one whose name is only escaped to it, whatever their order.
+        if entry.slug == entry.role.name.as_str() {
+            table.by_slug.insert(entry.slug.clone(), entry.clone());
+        } else {
+            table
+                .by_slug
+                .entry(entry.slug.clone())
+                .or_insert_with(|| entry.clone());
+        }
+        table.ordered.push(entry);
+    }
+
+    /// The handles of a role's steps, first to last: kept ones with new orders, new ones where there are none.
+    pub(super) fn chain(
+        &mut self,
+        role: &Role,
+        users: &Users,
+        old: &HashMap<Fingerprint, Arc<Handle>>,
+    ) -> Vec<Arc<Handle>> {
+        match &role.recipe {
+            Ok(recipe) => self.steps_of(recipe, users, old),
+            Err(_) => Vec::new(),
         }
     }
-    users
-}
 
-/// The handles of a recipe's steps, first to last: kept ones with new orders, new ones where there are none.
-fn chain(
-    recipe: &Recipe,
-    users: &BTreeMap<Fingerprint, String>,
-    old: &HashMap<Fingerprint, Arc<Handle>>,
-    new: &mut HashMap<Fingerprint, Arc<Handle>>,
-    begun: &mut Vec<Arc<Handle>>,
-) -> Vec<Arc<Handle>> {
-    let Source::StaticKeys(keys) = &recipe.source;
-    let mut parent = Parent::Keys(keys.clone());
-    let mut handles = Vec::with_capacity(recipe.steps.len());
-    for step in &recipe.steps {
-        let handle = new.entry(step.fingerprint).or_insert_with(|| {
-            let orders = Orders {
-                call: step.call.clone(),
-                label: step.label.clone(),
-                parent: parent.clone(),
-                roles: users.get(&step.fingerprint).cloned().unwrap_or_default(),
-            };
-            if let Some(handle) = old.get(&step.fingerprint) {
-                handle.set_orders(orders);
-                return handle.clone();
-            }
-            let handle = Arc::new(Handle::new(step.fingerprint, orders));
-            begun.push(handle.clone());
-            handle
-        });
-        parent = Parent::Step(handle.clone());
-        handles.push(handle.clone());
+    fn steps_of(
+        &mut self,
+        recipe: &Recipe,
+        users: &Users,
+        old: &HashMap<Fingerprint, Arc<Handle>>,
+    ) -> Vec<Arc<Handle>> {
+        let Source::StaticKeys(keys) = &recipe.source;
+        let mut parent = Parent::Keys(keys.clone());
+        let mut handles = Vec::with_capacity(recipe.steps.len());
+        for step in &recipe.steps {
+            let begun = &mut self.begun;
+            let handle = self.steps.entry(step.fingerprint).or_insert_with(|| {
+                let (roles, leases) = users.0.get(&step.fingerprint).cloned().unwrap_or_default();
+                let orders = Orders {
+                    call: step.call.clone(),
+                    label: step.label.clone(),
+                    parent: parent.clone(),
+                    roles,
+                    leases: Some(leases).filter(|leases| !leases.is_empty()),
+                };
+                if let Some(handle) = old.get(&step.fingerprint) {
+                    handle.set_orders(orders);
+                    return handle.clone();
+                }
+                let handle = Arc::new(Handle::new(step.fingerprint, orders));
+                begun.push(handle.clone());
+                handle
+            });
+            parent = Parent::Step(handle.clone());
+            handles.push(handle.clone());
+        }
+        handles
     }
-    handles
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,11 +2,14 @@
 //!
 //! A token is checked by its SHA-256, which is all that is kept of it: comparing hashes tells nobody
 //! how much of a guess was right. Leases outlive a restart of the daemon, as the commands that hold
-//! their tokens do; a lease ends with its scope, or when it is ended by hand.
+//! their tokens do; a lease ends with its scope, at its time, or when it is ended by hand. A fence that it was stays
+//! until nobody is inside any more.
 
-pub mod binding;
+pub mod cgroup;
 pub mod doors;
+mod fences;
 pub mod files;
+pub mod inside;
 pub mod private;
 pub mod scope;
 mod store;
@@ -18,6 +21,7 @@ use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rolecall::api::LeaseStatus;
@@ -27,23 +31,28 @@ use crate::clock::SharedClock;
 use crate::config::ExecFiles;
 use crate::ledger::{Event, Record};
 use crate::peer::{Consumer, Peer};
-use crate::recipe::RoleName;
+use crate::recipe::{Narrowing, RoleName};
 use crate::secrets::SharedRandom;
+use cgroup::Groups;
 use doors::{Doors, Held};
+pub use fences::Fenced;
 use files::Files;
-use scope::{Processes, Scope};
+use scope::{Place, Processes, Scope};
 use store::Store;
 pub use table::Lease;
 use table::Table;
 pub(crate) use token::hex;
 use token::{hash, new_id, new_token};
 
+/// Why a lease has ended that had a time.
+const TIME_IS_OVER: &str = "its time is over";
+
 /// A standing reader of a role; ends when dropped.
 pub type Pin = Box<dyn Any + Send + Sync>;
 
-/// Makes a standing reader of the role of that name, whether or not there is such a role now: a reload may
-/// bring it back.
-pub type MakePin = dyn Fn(&str) -> Pin + Send + Sync;
+/// Makes a standing reader of the role of that name, narrowed for the lease of that id if it takes something away,
+/// whether or not there is such a role now: a reload may bring it back.
+pub type MakePin = dyn Fn(&str, &str, &Narrowing) -> Pin + Send + Sync;
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +77,8 @@ pub struct Tools {
     pub note: Arc<dyn Fn(Record) + Send + Sync>,
     /// Makes standing readers.
     pub pin: Arc<MakePin>,
+    /// Control groups.
+    pub groups: Groups,
     /// Names this boot.
     pub boot_id: String,
     /// Where leases are remembered.
@@ -79,10 +90,16 @@ pub struct Tools {
 /// What a new lease is to be.
 #[expect(missing_debug_implementations, reason = "copies of files with keys")]
 pub struct Wanted {
+    /// What [`Leases::prepare`] gave.
+    pub prepared: Prepared,
     /// The role.
     pub role: RoleName,
     /// Who it is bound to, checked by [`scope::resolve`].
     pub scope: Scope,
+    /// Whether its scope may have nothing else, though no policy narrows it.
+    pub only: bool,
+    /// After how long it ends.
+    pub ttl: Option<Duration>,
     /// Why, for the ledger.
     pub reason: Option<String>,
     /// Whether it goes on while the doors are locked.
@@ -95,6 +112,21 @@ pub struct Wanted {
     pub consumer: Option<Consumer>,
     /// The doors of its own.
     pub doors: Doors,
+}
+
+/// A lease to be: its id, and its standing reader, with which its sessions begin and end.
+#[expect(missing_debug_implementations, reason = "holds a standing reader")]
+pub struct Prepared {
+    id: String,
+    narrowing: Narrowing,
+    pin: Pin,
+}
+
+impl Prepared {
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// All live leases. Cheap to clone.
@@ -121,16 +153,29 @@ impl Leases {
         let files = Files::open(&tools.runtime_directory)?;
         let store = Store::new(&tools.state_directory);
         let (mut table, mut ended) = (Table::default(), Vec::new());
-        for lease in store.load()? {
-            if lease.scope.is_alive(&tools.boot_id, &*tools.processes) {
-                lease.pin(Some((tools.pin)(&lease.role)));
-                table = table.with(&Arc::new(lease));
+        let (loaded, now) = (store.load()?, tools.clock.now());
+        for lease in loaded.leases {
+            let lease = Arc::new(lease);
+            if !lease.scope.is_alive(tools.place()) {
+                ended.push((lease, "ended while the daemon was not running"));
+            } else if lease.is_over(now) {
+                table = table.with_fence(&lease);
+                ended.push((lease, TIME_IS_OVER));
             } else {
-                ended.push(lease);
+                lease.pin(Some((tools.pin)(&lease.role, &lease.id, &lease.narrowing)));
+                table = table.with(&lease);
+            }
+        }
+        for fence in loaded.fences {
+            if fence.scope.is_alive(tools.place()) {
+                table = table.with_fence(&Arc::new(fence));
             }
         }
         files.keep_only(|id| table.by_id.contains_key(id))?;
-        let restored: Vec<_> = table.by_id.values().cloned().collect();
+        let ended_fences = table.ended().cloned();
+        let restored: Vec<_> = (table.by_id.values().cloned())
+            .chain(ended_fences)
+            .collect();
         let leases = Self(Arc::new(Inner {
             tools,
             files,
@@ -142,8 +187,8 @@ impl Leases {
         if !ended.is_empty() {
             leases.save().await?;
         }
-        for lease in &ended {
-            leases.record_end(lease, "ended while the daemon was not running");
+        for (lease, why) in &ended {
+            leases.record_end(lease, why);
         }
         for lease in restored {
             leases.watch(lease);
@@ -155,10 +200,25 @@ impl Leases {
     pub fn verify(&self, token: &[u8], slug: &str) -> Result<Arc<Lease>, Denied> {
         let table = self.0.table.load();
         let lease = table.by_token.get(&hash(token)).ok_or(Denied::Unknown)?;
+        if lease.is_over(self.0.tools.clock.now()) {
+            return Err(Denied::Unknown);
+        }
         if lease.slug == slug {
             Ok(Arc::clone(lease))
         } else {
             Err(Denied::OtherRole)
+        }
+    }
+
+    /// Begins a lease of the role of that name: what is narrowed for it can be read from now on, until the value or
+    /// the lease made of it is gone.
+    pub fn prepare(&self, role: &str, narrowing: Narrowing) -> Prepared {
+        let tools = &self.0.tools;
+        let id = new_id(&*tools.random);
+        Prepared {
+            pin: (tools.pin)(role, &id, &narrowing),
+            id,
+            narrowing,
         }
     }
 
@@ -174,16 +234,20 @@ impl Leases {
     async fn make(&self, wanted: Wanted) -> io::Result<(Arc<Lease>, Zeroizing<String>)> {
         let tools = &self.0.tools;
         let token = new_token(&*tools.random);
+        let now = tools.clock.now();
         let lease = Arc::new(Lease {
-            id: new_id(&*tools.random),
+            id: wanted.prepared.id,
             role: wanted.role.as_str().to_owned(),
             slug: wanted.role.slug(),
             scope: wanted.scope,
-            created: tools.clock.now().wall,
+            narrowing: wanted.prepared.narrowing,
+            only: wanted.only,
+            created: now.wall,
+            ends: wanted.ttl.map(|ttl| now.plus(ttl)),
             reason: wanted.reason,
             through_lock: wanted.through_lock,
             token: hash(token.as_bytes()),
-            pin: Mutex::new(Some((tools.pin)(wanted.role.as_str()))),
+            pin: Mutex::new(Some(wanted.prepared.pin)),
             doors: wanted.doors,
             held: Held::default(),
         });
@@ -197,6 +261,8 @@ impl Leases {
                 .store(Arc::new(self.0.table.load().with(&lease)));
         }
         if let Err(error) = self.save().await {
+            // Its command does not start, so there is nothing to fence in.
+            self.lift(&lease.id).await;
             self.cease(&lease.id, "it could not be written down")
                 .await?;
             return Err(error);
@@ -207,7 +273,7 @@ impl Leases {
             lease: Some(lease.id.clone()),
             peer: wanted.peer,
             consumer: wanted.consumer,
-            message: lease.reason.clone(),
+            message: lease.description(),
             ..Record::default()
         });
         self.watch(Arc::clone(&lease));
@@ -242,7 +308,14 @@ impl Leases {
     /// All live leases.
     pub fn list(&self) -> Vec<LeaseStatus> {
         let table = self.0.table.load();
-        table.by_id.values().map(|lease| lease.status()).collect()
+        let live = table.by_id.values().map(|lease| lease.status(false));
+        live.chain(table.ended().map(|fence| fence.status(true)))
+            .collect()
+    }
+
+    /// What people are told of one.
+    pub fn status(&self, lease: &Lease) -> LeaseStatus {
+        lease.status(!self.is_live(lease))
     }
 
     /// All live leases themselves.
@@ -261,23 +334,16 @@ impl Leases {
         &self.0.files
     }
 
-    /// What a scope is checked against.
-    pub fn processes(&self) -> &dyn Processes {
-        &*self.0.tools.processes
-    }
-
-    /// Names this boot.
-    pub fn boot_id(&self) -> &str {
-        &self.0.tools.boot_id
-    }
-
     async fn save(&self) -> io::Result<()> {
         let _changing = self.0.changing.lock().await;
         let leases = self.clone();
         off_the_runtime(move || {
             let table = leases.0.table.load();
             let random = &*leases.0.tools.random;
-            leases.0.store.save(table.by_id.values(), random)
+            leases
+                .0
+                .store
+                .save(table.by_id.values(), table.ended(), random)
         })
         .await
     }
@@ -285,11 +351,34 @@ impl Leases {
     fn watch(&self, lease: Arc<Lease>) {
         let leases = self.clone();
         tokio::spawn(async move {
-            watch::ended(&lease.scope, &leases.0.tools).await;
-            if let Err(error) = leases.end(&lease.id, "its process ended").await {
-                tracing::warn!(lease = lease.id, %error, "cleaning up after a lease failed");
+            let (id, tools) = (&lease.id, &leases.0.tools);
+            let over = tokio::select! {
+                () = watch::ended(&lease.scope, tools) => false,
+                () = watch::over(&lease, tools) => true,
+            };
+            if over {
+                leases.end_or_warn(id, TIME_IS_OVER).await;
+                if !lease.is_fence() {
+                    return;
+                }
+                watch::ended(&lease.scope, tools).await;
             }
+            leases
+                .end_or_warn(id, watch::what_ended(&lease.scope))
+                .await;
+            if leases.lift(id).await
+                && let Err(error) = leases.save().await
+            {
+                tracing::warn!(lease = id, %error, "cleaning up after a fence failed");
+            }
+            watch::clean(&lease.scope, tools).await;
         });
+    }
+
+    async fn end_or_warn(&self, id: &str, why: &'static str) {
+        if let Err(error) = self.end(id, why).await {
+            tracing::warn!(lease = id, %error, "cleaning up after a lease failed");
+        }
     }
 
     fn record_end(&self, lease: &Lease, why: &str) {
@@ -303,10 +392,18 @@ impl Leases {
     }
 }
 
-fn sockets_of(leases: &[Lease]) -> Vec<PathBuf> {
-    let sockets = leases
-        .iter()
-        .filter_map(|lease| lease.doors.socket.as_ref());
+impl Tools {
+    fn place(&self) -> Place<'_> {
+        Place {
+            processes: &*self.processes,
+            groups: &self.groups,
+            boot_id: &self.boot_id,
+        }
+    }
+}
+
+fn sockets_of(ended: &[(Arc<Lease>, &str)]) -> Vec<PathBuf> {
+    let sockets = (ended.iter()).filter_map(|(lease, _)| lease.doors.socket.as_ref());
     sockets.map(|socket| socket.path.clone()).collect()
 }
 

@@ -2,16 +2,22 @@
 
 use std::fmt;
 
-use rolecall::api::LeaseScope;
+use rolecall::api::{LeaseBinding, LeaseScope};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::cgroup::Groups;
 use crate::peer::{self, Process};
 
 /// Facts about processes.
 pub trait Processes: Send + Sync {
     /// About one process; None if it is gone.
     fn process(&self, pid: u32) -> Option<Process>;
+
+    /// When it started, in clock ticks since boot; None if it is gone.
+    fn started(&self, pid: u32) -> Option<u64> {
+        self.process(pid).map(|process| process.start_time)
+    }
 
     /// Whether `pid` is `ancestor` or descends from it, now.
     fn descends_from(&self, pid: u32, ancestor: u32) -> bool;
@@ -26,12 +32,28 @@ impl Processes for Kernel {
         peer::process(pid)
     }
 
+    fn started(&self, pid: u32) -> Option<u64> {
+        peer::started(pid)
+    }
+
     fn descends_from(&self, pid: u32, ancestor: u32) -> bool {
         peer::descends_from(pid, ancestor)
     }
 }
 
-/// Who a lease is bound to. On disk it is tagged, so that other kinds can come.
+/// What a scope is looked up in.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "a trait object")]
+pub struct Place<'a> {
+    /// Facts about processes.
+    pub processes: &'a dyn Processes,
+    /// Control groups.
+    pub groups: &'a Groups,
+    /// Names this boot.
+    pub boot_id: &'a str,
+}
+
+/// Who a lease is bound to. On disk it is tagged, so that other kinds can come. None outlives its boot.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Scope {
@@ -39,6 +61,39 @@ pub enum Scope {
     Process(Leader),
     /// A terminal session, by its leader.
     Session(Leader),
+    /// A control group that was made for the lease's command.
+    Cgroup {
+        /// The group.
+        group: Group,
+        /// The process that it was made for.
+        leader: Leader,
+    },
+    /// A control group that somebody else made.
+    PeerCgroup(Group),
+    /// A user's processes.
+    Uid(User),
+    /// The daemon's user's processes.
+    Shared(User),
+}
+
+/// A control group of one boot: path and inode name one and no later one of that name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Its path, as `/proc/PID/cgroup` names it.
+    pub path: String,
+    /// Its directory's inode, which is what sock_diag calls it.
+    pub id: u64,
+    /// In which boot.
+    pub boot_id: String,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The user's id.
+    pub uid: u32,
+    /// In which boot the lease was made.
+    pub boot_id: String,
 }
 
 /// The process whose end is the lease's: pid and start time name one process of one boot.
@@ -55,39 +110,85 @@ pub struct Leader {
 }
 
 impl Scope {
-    /// The process whose end is the lease's.
-    pub fn leader(&self) -> &Leader {
+    /// The process it was made for, if it was for one.
+    pub fn leader(&self) -> Option<&Leader> {
         match self {
-            Self::Process(leader) | Self::Session(leader) => leader,
+            Self::Process(leader) | Self::Session(leader) | Self::Cgroup { leader, .. } => {
+                Some(leader)
+            }
+            Self::PeerCgroup(_) | Self::Uid(_) | Self::Shared(_) => None,
         }
     }
 
-    /// Whether that process still lives.
-    pub fn is_alive(&self, boot_id: &str, processes: &dyn Processes) -> bool {
-        let leader = self.leader();
-        leader.boot_id == boot_id
-            && processes
-                .process(leader.pid)
-                .is_some_and(|process| process.start_time == leader.start_time)
+    /// Whether it is all that user's processes, by their uid.
+    pub fn is_of_user(&self, uid: u32) -> bool {
+        matches!(self, Self::Uid(user) if user.uid == uid)
+    }
+
+    /// The kind, for programs.
+    pub fn binding(&self) -> LeaseBinding {
+        match self {
+            Self::Process(_) => LeaseBinding::Process,
+            Self::Session(_) => LeaseBinding::Session,
+            Self::Cgroup { .. } | Self::PeerCgroup(_) => LeaseBinding::Cgroup,
+            Self::Uid(_) => LeaseBinding::Uid,
+            Self::Shared(_) => LeaseBinding::Shared,
+        }
+    }
+
+    /// Whether it is there yet: its process, or somebody in its group. One without an end of its own is as long as
+    /// its boot.
+    pub fn is_alive(&self, place: Place<'_>) -> bool {
+        match self {
+            Self::Process(leader) | Self::Session(leader) => leader.is_alive(place),
+            Self::Cgroup { group, .. } => {
+                group.exists(place) && place.groups.is_populated(&group.path)
+            }
+            Self::PeerCgroup(group) => group.exists(place),
+            Self::Uid(user) | Self::Shared(user) => user.boot_id == place.boot_id,
+        }
     }
 }
 
-impl fmt::Display for Scope {
+impl Leader {
+    /// Whether that process still lives.
+    pub fn is_alive(&self, place: Place<'_>) -> bool {
+        self.boot_id == place.boot_id && place.processes.started(self.pid) == Some(self.start_time)
+    }
+}
+
+impl Group {
+    /// Whether that group, and not another of its name, is there.
+    pub fn exists(&self, place: Place<'_>) -> bool {
+        self.boot_id == place.boot_id && place.groups.id(&self.path) == Some(self.id)
+    }
+}
+
+impl fmt::Display for Leader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, leader) = match self {
-            Self::Process(leader) => ("process", leader),
-            Self::Session(leader) => ("session of process", leader),
-        };
-        write!(f, "{kind} {}", leader.pid)?;
-        match &leader.name {
+        write!(f, "process {}", self.pid)?;
+        match &self.name {
             Some(name) => write!(f, " ({name})"),
             None => Ok(()),
         }
     }
 }
 
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(leader) => leader.fmt(f),
+            Self::Session(leader) => write!(f, "session of {leader}"),
+            Self::Cgroup { leader, .. } => write!(f, "cgroup of {leader}"),
+            Self::PeerCgroup(group) => write!(f, "cgroup {}", group.path),
+            Self::Uid(user) => write!(f, "uid {}", user.uid),
+            Self::Shared(user) => write!(f, "any process of uid {}", user.uid),
+        }
+    }
+}
+
 /// Why a scope cannot be had.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ScopeError {
     /// There is no such process.
     #[error("no process {0}")]
@@ -109,6 +210,9 @@ pub enum ScopeError {
         "the asking process's session has no leader here, and no process of its own that goes on"
     )]
     UnseenLeader,
+    /// There is no such control group.
+    #[error("no control group {0:?} can be seen")]
+    NoGroup(String),
     /// A kind of scope that this version does not know.
     #[error("this daemon does not know that kind of scope")]
     UnknownKind,
@@ -117,48 +221,91 @@ pub enum ScopeError {
 /// How far up a session's foreign leader may be.
 const MOST_ANCESTORS: usize = 64;
 
-/// The scope that `asker` may have for what it asked: a process it is or descends from, of its own uid;
-/// or the leader of its own session.
+/// The scope that `asker` may have for what it asked: a process it is or descends from, of its own uid; the leader
+/// of its own session; a control group of its own; or, without an end of their own, somebody else's group or a user.
 ///
 /// `su` and `sudo` start a shell within the session of another user, whose leader is not for the asker to
 /// bind to, and what starts a container leads its session from outside of its process namespace: then it is the process that all of the asker's own in that session come from.
 pub fn resolve(
-    asked: LeaseScope,
+    asked: &LeaseScope,
     asker: Option<&Process>,
-    processes: &dyn Processes,
-    boot_id: &str,
+    place: Place<'_>,
 ) -> Result<Scope, ScopeError> {
     let asker = asker.ok_or(ScopeError::UnknownAsker)?;
-    let (pid, session) = match asked {
-        LeaseScope::Process { pid } => (pid, false),
-        LeaseScope::Session { leader: 0 } => (asker.sid, true),
-        LeaseScope::Session { leader } => (leader, true),
-        _ => return Err(ScopeError::UnknownKind),
+    let user = |uid| User {
+        uid,
+        boot_id: place.boot_id.to_owned(),
     };
-    if session && pid == 0 {
-        return outermost(asker, processes)
-            .map(|process| Scope::Process(leader(&process, boot_id)))
-            .ok_or(ScopeError::UnseenLeader);
+    match asked {
+        LeaseScope::Process { pid } => process(*pid, asker, place).map(Scope::Process),
+        LeaseScope::Session { leader: 0 } => session(asker.sid, asker, place),
+        LeaseScope::Session { leader } => session(*leader, asker, place),
+        LeaseScope::Cgroup { pid } => cgroup(*pid, asker, place),
+        LeaseScope::PeerCgroup { path } => {
+            let found = place
+                .groups
+                .path_of(path)
+                .and_then(|path| group(&path, place));
+            found
+                .map(Scope::PeerCgroup)
+                .ok_or_else(|| ScopeError::NoGroup(path.clone()))
+        }
+        LeaseScope::Uid { uid } => Ok(Scope::Uid(user(*uid))),
+        LeaseScope::Shared => Ok(Scope::Shared(user(asker.uid))),
+        _ => Err(ScopeError::UnknownKind),
+    }
+}
+
+fn process(pid: u32, asker: &Process, place: Place<'_>) -> Result<Leader, ScopeError> {
+    let process = place.processes.process(pid).ok_or(ScopeError::Gone(pid))?;
+    if process.uid != asker.uid {
+        return Err(ScopeError::OtherUser(pid));
+    }
+    if !place.processes.descends_from(asker.pid, pid) {
+        return Err(ScopeError::NotAnAncestor(pid));
+    }
+    Ok(leader(&process, place.boot_id))
+}
+
+fn session(pid: u32, asker: &Process, place: Place<'_>) -> Result<Scope, ScopeError> {
+    let (processes, boot_id) = (place.processes, place.boot_id);
+    let outermost = || outermost(asker, processes).map(|it| Scope::Process(leader(&it, boot_id)));
+    if pid == 0 {
+        return outermost().ok_or(ScopeError::UnseenLeader);
     }
     let process = processes.process(pid).ok_or(ScopeError::Gone(pid))?;
     if process.uid != asker.uid {
-        return (session && asker.sid == pid)
-            .then(|| outermost(asker, processes))
+        return (asker.sid == pid)
+            .then(outermost)
             .flatten()
-            .map(|process| Scope::Process(leader(&process, boot_id)))
             .ok_or(ScopeError::OtherUser(pid));
     }
-    if session && (process.sid != pid || asker.sid != pid) {
+    if process.sid != pid || asker.sid != pid {
         return Err(ScopeError::NotTheLeader(pid));
     }
-    if !session && !processes.descends_from(asker.pid, pid) {
-        return Err(ScopeError::NotAnAncestor(pid));
-    }
-    let leader = leader(&process, boot_id);
-    Ok(if session {
-        Scope::Session(leader)
-    } else {
-        Scope::Process(leader)
+    Ok(Scope::Session(leader(&process, boot_id)))
+}
+
+/// The group that the asker says it has made for itself; where that is not so, or cannot be seen, its process.
+fn cgroup(pid: u32, asker: &Process, place: Place<'_>) -> Result<Scope, ScopeError> {
+    let leader = process(pid, asker, place)?;
+    let own = || {
+        let path = place.processes.process(pid)?.cgroup?;
+        (pid == asker.pid && place.groups.is_own(&path, pid))
+            .then(|| group(&path, place))
+            .flatten()
+    };
+    Ok(match own() {
+        Some(group) => Scope::Cgroup { group, leader },
+        None => Scope::Process(leader),
+    })
+}
+
+fn group(path: &str, place: Place<'_>) -> Option<Group> {
+    place.groups.id(path).map(|id| Group {
+        path: path.to_owned(),
+        id,
+        boot_id: place.boot_id.to_owned(),
     })
 }
 
@@ -189,66 +336,5 @@ fn name(process: &Process) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Pid, parent and uid of everything in a session, after its leader.
-    struct Session(u32, &'static [(u32, u32, u32)]);
-
-    impl Processes for Session {
-        fn process(&self, pid: u32) -> Option<Process> {
-            let (pid, ppid, uid) = *self.1.iter().find(|process| process.0 == pid)?;
-            Some(Process {
-                pid,
-                ppid,
-                uid,
-                sid: self.0,
-                ..Process::default()
-            })
-        }
-
-        fn descends_from(&self, _pid: u32, _ancestor: u32) -> bool {
-            false
-        }
-    }
-
-    #[test]
-    fn a_shell_in_another_user_s_session_is_bound_to_itself() {
-        let asked = LeaseScope::Session { leader: 10 };
-        let resolve = |tree: &'static [(u32, u32, u32)], asker| {
-            let session = Session(10, tree);
-            let scope = resolve(asked, session.process(asker).as_ref(), &session, "boot");
-            scope.map(|scope| matches!(scope, Scope::Process(_)).then(|| scope.leader().pid))
-        };
-        // A root's shell, sudo, the shell it started, a subshell of that, and the client.
-        let sudo = &[
-            (10, 1, 0),
-            (11, 10, 0),
-            (12, 11, 7),
-            (13, 12, 7),
-            (14, 13, 7),
-        ];
-        assert_eq!(resolve(sudo, 14), Ok(Some(12)));
-        // The client alone: nothing of the user's goes on.
-        assert_eq!(resolve(sudo, 12), Err(ScopeError::OtherUser(10)));
-        // A tree that is none.
-        let circle = &[(10, 1, 0), (12, 13, 7), (13, 12, 7)];
-        assert!(resolve(circle, 12).is_ok());
-    }
-    #[test]
-    fn a_session_whose_leader_is_out_of_sight_is_bound_to_what_goes_on() {
-        // A container's first process, its shell and the client.
-        let tree = &[(1, 0, 7), (2, 1, 7), (3, 2, 7)];
-        let resolve = |sid, leader, asker| {
-            let session = Session(sid, tree);
-            let asked = LeaseScope::Session { leader };
-            let scope = resolve(asked, session.process(asker).as_ref(), &session, "boot");
-            scope.map(|scope| (scope.leader().pid, matches!(scope, Scope::Session(_))))
-        };
-        assert_eq!(resolve(0, 0, 3), Ok((1, false)));
-        assert_eq!(resolve(0, 0, 1), Err(ScopeError::UnseenLeader));
-        // The client cannot see it, and the daemon can.
-        assert_eq!(resolve(2, 0, 3), Ok((2, true)));
-        assert_eq!(resolve(0, 2, 3), Err(ScopeError::NotTheLeader(2)));
-    }
-}
+#[path = "scope_tests.rs"]
+mod tests;

@@ -159,6 +159,11 @@ pub(crate) fn waiting(pid: u32) -> Option<Waiting> {
     Waiting::of(proc::Handle::open(pid)?)
 }
 
+/// When a process started, in clock ticks since boot. None if it is gone.
+pub fn started(pid: u32) -> Option<u64> {
+    Some(proc::Handle::open(pid)?.outline()?.start_time)
+}
+
 /// Whether the process `pid` is `ancestor` or descends from it, now.
 ///
 /// Both are pids: whoever remembers `ancestor` compares its start time first. An orphan descends from

@@ -5,7 +5,9 @@ pub mod duration;
 pub mod fingerprint;
 mod line;
 pub mod name;
+pub mod narrow;
 pub mod nearest;
+pub mod policy;
 pub mod rules;
 
 use std::time::Duration;
@@ -13,6 +15,7 @@ use std::time::Duration;
 pub use arn::RoleArn;
 pub use fingerprint::Fingerprint;
 pub use name::RoleName;
+pub use narrow::{NarrowError, Narrowing};
 pub use nearest::nearest;
 pub use rules::Rules;
 

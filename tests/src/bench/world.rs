@@ -188,18 +188,12 @@ impl World {
     /// # Errors
     /// When there is none.
     pub(super) fn container_document(&self) -> anyhow::Result<(Endpoint, Vec<u8>)> {
+        let scope = LeaseScope::Process {
+            pid: std::process::id(),
+        };
         let lease = LeaseRequest {
-            role: "role-0".into(),
-            scope: LeaseScope::Process {
-                pid: std::process::id(),
-            },
-            reason: None,
-            through_lock: false,
             wait: 20,
-            can_prompt: false,
-            region: None,
-            imds: false,
-            socket: None,
+            ..LeaseRequest::new("role-0", scope)
         };
         let json = [("Content-Type", "application/json")];
         let body = serde_json::to_string(&lease)?;

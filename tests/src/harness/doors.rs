@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use super::http::{Answer, Connection, Endpoint, Request};
-use super::process::Running;
 use super::user::User;
-use super::wait::eventually;
 use super::world::World;
 
 /// An IMDS listener, and a token that was got from it.
@@ -53,10 +51,9 @@ impl Imds {
     }
 }
 
-/// A live lease: `rolecall exec` of a program that does nothing until this is dropped.
+/// A live lease of the user's, good for any of the user's processes.
 #[derive(Debug)]
 pub struct Lease {
-    _holder: Running,
     user: User,
     role: String,
     /// The container door.
@@ -106,32 +103,30 @@ impl World {
         }
     }
 
-    /// Takes a lease of this role, with `rolecall exec`.
+    /// Takes a lease of this role that any process of the user may use.
     ///
     /// # Panics
     /// When none is given.
     #[track_caller]
     pub fn lease(&self, role: &str) -> Lease {
-        let script = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
-                      echo \"$AWS_CONTAINER_AUTHORIZATION_TOKEN\"; exec cat";
-        let holder = Running::start(
-            self.command("rolecall")
-                .args(["exec", role, "--", "sh", "-c", script]),
-        );
-        let [uri, token] = eventually("the lease's variables", || {
-            <[String; 2]>::try_from(holder.lines()).ok()
-        });
+        let words = "lease create --shared --ttl 8h --format json --role";
+        let words: Vec<&str> = words.split(' ').chain([role]).collect();
+        let variables: Value = self.rolecall(&words).json();
+        let variable = |name: &str| {
+            let value = variables["set"][name].as_str();
+            value.unwrap_or_else(|| panic!("no {name}: {variables:#}"))
+        };
+        let uri = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
         let address = uri
             .strip_prefix("http://")
             .and_then(|rest| rest.split('/').next())
             .and_then(|address| address.parse::<SocketAddr>().ok())
             .unwrap_or_else(|| panic!("no address in {uri:?}"));
         Lease {
-            _holder: holder,
             user: self.user(),
             role: role.into(),
             endpoint: Endpoint::Tcp(address),
-            token,
+            token: variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").into(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod lease;
 pub(crate) mod quick;
 mod socket;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+pub(crate) use lease::{Create, Lease, List, Revoke, Terms};
 use rolecall::api::MAX_WAIT_SECONDS;
 
 /// How long `process` waits for a first session when nothing else is said: Rust's SDK gives up after
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Process(Process),
     Exec(Exec),
     Env(Env),
+    #[command(subcommand)]
+    Lease(Lease),
     Status(Status),
     Roles(Roles),
     Whoami(Whoami),
@@ -103,12 +107,17 @@ pub(crate) struct Process {
 /// AWS SDK reads from there, and its sessions are renewed for as long as the command runs. The lease
 /// ends with the command. Exit status and signals are the command's own; 125 to 127 mean that it
 /// could not be started. (The daemon's own socket goes before `exec`: `rolecall --socket PATH exec`.)
+///
+/// With --policy, --policy-arn, --read-only or --only the lease is a fence: the command, and what it
+/// starts, gets this role as it is narrowed here and nothing else of rolecall's.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Exec {
     /// The role
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) role: String,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
     /// Let the command have its credentials while the doors are locked, too
     #[arg(long)]
     pub(crate) through_lock: bool,

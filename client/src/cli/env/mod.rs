@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
-use rolecall::api::{LeaseScope, MAX_WAIT_SECONDS, ProcessCredentials, RoleStatus};
+use rolecall::api::{LeaseGrant, LeaseScope, MAX_WAIT_SECONDS, ProcessCredentials, RoleStatus};
 use rolecall::connection::Target;
 use zeroize::Zeroizing;
 
-use super::arguments::{Env, EnvFormat};
+use super::arguments::{Env, EnvFormat, Terms};
 use super::daemon::{Daemon, QUICK};
-use super::exec::Way;
 use super::failure::Failure;
 use super::{exec, output};
-use variables::{Variables, is_name};
+pub(super) use variables::Variables;
+use variables::is_name;
 
 /// Runs it.
 pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
@@ -29,16 +29,25 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
         Some(role) => pointers(daemon, role, arguments.imds)?,
         None => return Err(Failure::new("no role given").exit(super::failure::WRONG_USE)),
     };
-    let text = render(&variables, arguments.format)?;
+    print(&variables, arguments.format, "rolecall env …")
+}
+
+/// Prints them; tells a person at a terminal what to do with the lines of `command`.
+pub(super) fn print(
+    variables: &Variables,
+    format: EnvFormat,
+    command: &str,
+) -> Result<(), Failure> {
+    let text = render(variables, format)?;
     output::print_secret(text.as_bytes())?;
     if std::io::stdout().is_terminal() {
-        let hint = match arguments.format {
-            EnvFormat::Sh => "hint: to put this into force: eval \"$(rolecall env …)\"\n",
-            EnvFormat::Fish => "hint: to put this into force: rolecall env … | source\n",
-            EnvFormat::PowerShell => {
-                "hint: to put this into force: rolecall env … | Out-String | Invoke-Expression\n"
-            }
-            EnvFormat::Dotenv | EnvFormat::Json => "",
+        let hint = match format {
+            EnvFormat::Sh => format!("hint: to put this into force: eval \"$({command})\"\n"),
+            EnvFormat::Fish => format!("hint: to put this into force: {command} | source\n"),
+            EnvFormat::PowerShell => format!(
+                "hint: to put this into force: {command} | Out-String | Invoke-Expression\n"
+            ),
+            EnvFormat::Dotenv | EnvFormat::Json => String::new(),
         };
         // The lines themselves have been printed.
         let _ = anstream::stderr().write_all(hint.as_bytes());
@@ -48,11 +57,14 @@ pub(crate) fn run(daemon: &Daemon, arguments: &Env) -> Result<(), Failure> {
 
 /// The variables of a lease bound to the calling shell's session.
 fn pointers(daemon: &Daemon, role: &str, imds: bool) -> Result<Variables, Failure> {
-    let way = Way {
-        imds,
-        ..Way::default()
-    };
-    let grant = exec::lease(daemon, role, scope(), way)?;
+    let mut request = exec::request(role, &Terms::default())?;
+    request.scope = scope();
+    request.imds = imds;
+    Ok(of(exec::lease(daemon, request)?))
+}
+
+/// The variables of a lease, and the proxy exceptions.
+pub(super) fn of(grant: LeaseGrant) -> Variables {
     let mut variables = Variables {
         set: grant.set,
         unset: grant.unset,
@@ -63,12 +75,12 @@ fn pointers(daemon: &Daemon, role: &str, imds: bool) -> Result<Variables, Failur
             variables.set.push((name.to_owned(), Zeroizing::new(value)));
         }
     }
-    Ok(variables)
+    variables
 }
 
 /// The session that the shell is in. A leader that this process cannot see, because it is outside of the
 /// container's process namespace, is 0: then it is for the daemon to find what the session hangs on.
-fn scope() -> LeaseScope {
+pub(super) fn scope() -> LeaseScope {
     LeaseScope::Session {
         leader: session_leader().unwrap_or(0),
     }

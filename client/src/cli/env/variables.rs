@@ -48,7 +48,7 @@ const NO_BOTO: &str = "/dev/null";
 const LOOPBACK: &str = "127.0.0.1,localhost";
 
 /// Changes of an environment. No Debug: values may be secrets.
-pub(super) struct Variables {
+pub(in crate::cli) struct Variables {
     pub(super) set: Vec<(String, Zeroizing<String>)>,
     pub(super) unset: Vec<String>,
 }

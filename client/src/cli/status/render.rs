@@ -8,7 +8,7 @@ use rolecall::api::{
 };
 
 use crate::cli::table::{Cell, Table};
-use crate::cli::{answer, escape, problems, time};
+use crate::cli::{answer, escape, lease, problems, time};
 
 /// Blocks in a full bar.
 const BAR: u64 = 10;
@@ -227,6 +227,7 @@ fn leases(status: &Status, now: i64) -> Option<Table> {
     let mut table = Table::new(&["", "", "", ""]);
     for lease in &status.leases {
         let end = match &lease.ends {
+            _ if lease.ended => "has ended".to_owned(),
             Some(ends) => format!("ends {} at the latest", time::relative(ends, now)),
             None => String::new(),
         };
@@ -236,6 +237,9 @@ fn leases(status: &Status, now: i64) -> Option<Table> {
             Cell::plain(&format!("made {}", time::relative(&lease.created, now))),
             Cell::plain(&end),
         ]);
+        for note in lease::notes(lease) {
+            table.note(&note, Style::new().dimmed());
+        }
     }
     (!status.leases.is_empty()).then_some(table)
 }

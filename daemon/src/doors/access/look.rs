@@ -59,11 +59,10 @@ pub(super) async fn wish(
 
 /// A lease, as far as consent has to do with it.
 pub(super) fn askers_lease(lease: &Arc<Lease>) -> AskersLease {
-    let leader = lease.scope().leader();
     AskersLease {
         id: lease.id().to_owned(),
         reason: lease.reason().map(str::to_owned),
-        leader: Some((leader.pid, leader.start_time)),
+        leader: (lease.scope().leader()).map(|leader| (leader.pid, leader.start_time)),
     }
 }
 

@@ -1,12 +1,13 @@
 //! May this consumer have this role through this door, now? Asked before every session that a door hands
 //! out, by all doors alike.
 //!
-//! In this order: the lock, the role's `doors`, its `allow` with `uid` and `unit`, and a person's consent. Most
+//! In this order: the fences of leases and who a lease's token is good for, the lock, the role's `doors`, its `allow` with `uid` and `unit`, and a person's consent. Most
 //! roles have no rules, and most of the time nothing is locked: [`Access::at_once`] says so from what is at
 //! hand, without a lock. What takes more (a process to be looked up, a person to be asked) is left to
 //! [`Access::decide`].
 
 mod denial;
+mod fence;
 mod lock;
 mod look;
 
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rolecall::api::Door;
+use rolecall::api::{Door, Problem};
 
 use super::needs::{RoleInForce, WhoIs};
 use super::records::Records;
@@ -26,8 +27,11 @@ use crate::clock::{Now, SharedClock, Timestamp};
 use crate::lease::Lease;
 use crate::recipe::Role;
 use crate::recipe::rules::Confirm;
+use fence::Gate;
 
 pub use self::denial::Denial;
+pub use self::fence::{Confined, Fence};
+pub(super) use self::fence::{nothing_else, subject};
 pub use self::lock::Lock;
 
 /// How long `status` shows a role's last refusal.
@@ -43,6 +47,16 @@ pub struct Asked<'a> {
     pub role: &'a Arc<dyn RoleInForce>,
     /// With which lease's token, on the container door.
     pub lease: Option<&'a Arc<Lease>>,
+}
+
+impl<'a> Asked<'a> {
+    /// The same about the role that is served in the place of the one asked for.
+    fn of<'b>(self, role: &'b Arc<dyn RoleInForce>) -> Asked<'b>
+    where
+        'a: 'b,
+    {
+        Asked { role, ..self }
+    }
 }
 
 /// The answer.
@@ -73,6 +87,7 @@ pub struct Parts {
 #[expect(missing_debug_implementations, reason = "trait objects")]
 pub struct Access {
     parts: Parts,
+    fence: Option<Fence>,
     /// The last refusal of each role, for `status`.
     last: Mutex<BTreeMap<String, (Timestamp, String)>>,
 }
@@ -82,8 +97,28 @@ impl Access {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts,
+            fence: None,
             last: Mutex::default(),
         }
+    }
+
+    /// With the bounds and fences of leases.
+    #[must_use]
+    pub fn fenced(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
+        self
+    }
+
+    /// Whether the process behind a Unix connection is inside a fence, whatever it asks for.
+    pub fn confined(&self, visitor: &Visitor) -> Confined {
+        let fence = self.fence.as_ref();
+        fence.map_or(Confined::No, |fence| fence.confined(visitor))
+    }
+
+    /// Writes down that a fence refused something that is no role.
+    pub fn refused_by_fence(&self, visitor: &Visitor, problem: &Problem) {
+        let now = self.parts.clock.now();
+        (self.parts.records).refused(visitor, fence::FENCE, &problem.message, now);
     }
 
     /// What people are asked.
@@ -98,17 +133,26 @@ impl Access {
 
     /// The verdict, if it is yes and takes nothing that is not at hand.
     pub fn at_once(&self, asked: Asked<'_>) -> Option<Verdict> {
-        matches!(self.quick(asked), Some(Ok(()))).then(|| Verdict::Yes(Arc::clone(asked.role)))
+        let Gate::Open(role) = fence::at_once(self.fence.as_ref(), asked) else {
+            return None;
+        };
+        let quick = self.quick(asked.of(&role));
+        matches!(quick, Some(Ok(()))).then_some(Verdict::Yes(role))
     }
 
     /// The verdict, waiting at most `limit` for a person.
     pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
+        let role = match self.gate(asked).await {
+            Ok(role) => role,
+            Err(denial) => return Verdict::No(self.told(asked, denial)),
+        };
+        let asked = asked.of(&role);
         let decided = match self.quick(asked) {
             Some(decided) => decided,
             None => self.slow(asked, limit).await,
         };
         match decided {
-            Ok(()) => Verdict::Yes(Arc::clone(asked.role)),
+            Ok(()) => Verdict::Yes(role),
             Err(denial) => Verdict::No(self.told(asked, denial)),
         }
     }
@@ -132,7 +176,12 @@ impl Access {
         reason: Option<String>,
         limit: Duration,
     ) -> Result<Option<Question>, Denial> {
-        let role = asked.role.role();
+        let role = match self.gate(asked).await {
+            Ok(role) => role,
+            Err(denial) => return Err(self.told(asked, denial)),
+        };
+        let asked = asked.of(&role);
+        let role = role.role();
         if let Some(denial) = self.locked(asked).or_else(|| denial::of_door(role, door)) {
             return Err(self.told(asked, denial));
         }
@@ -163,6 +212,17 @@ impl Access {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, text) = last.get(role)?;
         (now.wall.since(*at) < SHOWN).then(|| text.clone())
+    }
+
+    /// What the fences let through: the role to be served, which need not be the one asked for.
+    async fn gate(&self, asked: Asked<'_>) -> Result<Arc<dyn RoleInForce>, Denial> {
+        let fence = self.fence.as_ref();
+        fence::identify(fence, &self.parts.whois, asked).await;
+        match fence::at_once(fence, asked) {
+            Gate::Open(role) => Ok(role),
+            Gate::Closed(denial) => Err(denial),
+            Gate::Unknown => Err(fence::of_unknown()),
+        }
     }
 
     /// The verdict, if it takes nothing that is not at hand.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::access::{self, Access, Lock};
+use super::access::{self, Access, Fence, Lock};
 use super::leased::{self, Leased};
 use super::metrics::Metrics;
 use super::needs::Witness;
@@ -92,6 +92,16 @@ impl World {
     }
 
     pub(super) fn access(&self) -> Arc<Access> {
+        Arc::new(self.unfenced())
+    }
+
+    /// The same with the bounds and fences of `leases`.
+    pub(super) fn fenced(&self, leases: &Leases) -> Arc<Access> {
+        let fence = Fence::new(leases.clone(), self.roles.clone());
+        Arc::new(self.unfenced().fenced(fence))
+    }
+
+    fn unfenced(&self) -> Access {
         let clock: SharedClock = Arc::new(self.clock.clone());
         let random: SharedRandom = Arc::new(SeededRandom::new(3));
         let witness = self.witness.clone();
@@ -101,13 +111,13 @@ impl World {
             note: Arc::new(move |record| witness.note(record)),
         });
         let lock = Lock::open(self.place.path(), random, START.wall);
-        Arc::new(Access::new(access::Parts {
+        Access::new(access::Parts {
             whois: self.whois.clone(),
             records: self.records.clone(),
             challenges,
             lock,
             clock,
-        }))
+        })
     }
 
     pub(super) async fn leases(&self) -> Leases {
@@ -117,7 +127,8 @@ impl World {
             random: Arc::new(crate::secrets::OsRandom::default()),
             processes: self.processes.clone(),
             note: Arc::new(move |record| witness.note(record)),
-            pin: Arc::new(move |name| {
+            groups: lease::cgroup::Groups::at(self.place.path().join("cgroup")),
+            pin: Arc::new(move |name, _lease, _narrowing| {
                 assert!(["dev", "x_a_20b"].contains(&name), "{name}");
                 role::pin(&pins)
             }),
@@ -134,7 +145,7 @@ impl World {
         Leased::new(leased::Parts {
             roles: self.roles.clone(),
             leases: leases.clone(),
-            access: self.access(),
+            access: self.fenced(leases),
             records: self.records.clone(),
             common: self.common(self.whois.clone()),
             key: TokenKey::random(&random),

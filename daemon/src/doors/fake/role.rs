@@ -24,6 +24,7 @@ use crate::session::{Origin, Served, Session};
 /// A role that has whatever session it is given.
 pub(in super::super) struct FakeRole {
     role: Role,
+    pub(in super::super) lease: std::sync::OnceLock<String>,
     pub(in super::super) held: Mutex<Option<Arc<Served>>>,
     pub(in super::super) waits: Mutex<Result<Duration, NoSession>>,
     pub(in super::super) asked_to_wait: Mutex<Vec<Duration>>,
@@ -48,6 +49,7 @@ impl FakeRole {
     pub(in super::super) fn new(name: &str, region: Option<&str>) -> Arc<Self> {
         Arc::new(Self {
             role: role(name, region),
+            lease: std::sync::OnceLock::new(),
             held: Mutex::default(),
             waits: Mutex::new(Err(NoSession::NotReady(problem(Code::NotReady)))),
             asked_to_wait: Mutex::default(),
@@ -62,6 +64,7 @@ impl FakeRole {
                 rules,
                 ..role(name, None)
             },
+            lease: std::sync::OnceLock::new(),
             held: Mutex::default(),
             waits: Mutex::new(Err(NoSession::NotReady(problem(Code::NotReady)))),
             asked_to_wait: Mutex::default(),
@@ -86,6 +89,10 @@ impl FakeRole {
 impl RoleInForce for FakeRole {
     fn role(&self) -> &Role {
         &self.role
+    }
+
+    fn lease(&self) -> Option<&str> {
+        self.lease.get().map(String::as_str)
     }
 
     fn read(&self, now: Now) -> Option<Arc<Served>> {
@@ -127,9 +134,20 @@ impl RoleInForce for FakeRole {
     }
 }
 
-/// Roles by name.
+/// Roles by name. What was narrowed for a lease is under that lease's id, before a colon.
 #[derive(Default)]
 pub(in super::super) struct FakeRoles(pub(in super::super) Mutex<BTreeMap<String, Arc<FakeRole>>>);
+
+impl FakeRoles {
+    /// Has `role` in the place of the one of its name for the lease of that id.
+    pub(in super::super) fn narrow(&self, lease: &str, role: &Arc<FakeRole>) {
+        role.lease.set(lease.to_owned()).unwrap();
+        self.0
+            .lock()
+            .unwrap()
+            .insert(format!(":{lease}"), Arc::clone(role));
+    }
+}
 
 impl FakeRoles {
     pub(in super::super) fn add(&self, role: &Arc<FakeRole>) {
@@ -155,8 +173,13 @@ impl Roles for FakeRoles {
         let roles = self.0.lock().unwrap();
         roles
             .values()
+            .filter(|role| role.lease.get().is_none())
             .map(|role| Arc::clone(role) as Arc<dyn RoleInForce>)
             .collect()
+    }
+
+    fn narrowed(&self, lease: &str) -> Option<Arc<dyn RoleInForce>> {
+        self.role(&format!(":{lease}"))
     }
 }
 

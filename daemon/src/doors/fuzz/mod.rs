@@ -28,9 +28,9 @@ use super::socket::{Socket, Tools};
 use super::token::{TokenAuthority, TokenKey};
 use crate::clock::Clock as _;
 use crate::config::ExecFiles;
-use crate::lease::Wanted;
 use crate::lease::scope::{Leader, Scope};
-use crate::recipe::RoleName;
+use crate::lease::{Leases, Wanted};
+use crate::recipe::{Narrowing, RoleName};
 use crate::secrets::OsRandom;
 
 /// What every body with credentials of `dev` holds; and of `prod`, which nobody here may have.
@@ -70,7 +70,7 @@ impl Rig {
         );
         let (leases, token) = runtime.block_on(async {
             let leases = world.leases().await;
-            let (_, token) = leases.create(dev()).await.expect("a lease");
+            let (_, token) = leases.create(dev(&leases)).await.expect("a lease");
             (leases, token)
         });
         let lease_token = HeaderValue::from_str(&token).expect("tokens go into headers");
@@ -126,8 +126,11 @@ impl Rig {
 }
 
 /// A lease of `dev`.
-fn dev() -> Wanted {
+fn dev(leases: &Leases) -> Wanted {
     Wanted {
+        prepared: leases.prepare("dev", Narrowing::default()),
+        only: false,
+        ttl: None,
         role: RoleName::new("dev").expect("a name"),
         scope: Scope::Process(Leader {
             pid: 41,

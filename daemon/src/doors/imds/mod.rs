@@ -244,7 +244,8 @@ impl Inner {
             Wanted::Listing => found(Bytes::from(role.role().name.slug()), left),
             Wanted::Info => found(place::info(role.role(), served), left),
             Wanted::Document => {
-                let lease = self.lease.as_ref().map(|lease| lease.id());
+                let own = self.lease.as_ref().map(|lease| lease.id());
+                let lease = own.or_else(|| role.lease());
                 self.records.served(visitor, role, served, lease, now);
                 found(served.http_body.clone(), left)
             }

@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::request::Parts as Head;
 use rolecall::api::Door;
 
+use super::super::access::subject;
 use super::super::answer::{Answering, Response};
 use super::super::guard::Refusal;
 use super::super::needs::WhoIs;
@@ -15,7 +16,7 @@ use super::super::server::Handler;
 use super::super::visitor::Visitor;
 use super::Parts;
 use crate::clock::SharedClock;
-use crate::lease::binding::holds;
+use crate::lease::inside::Inside;
 use crate::lease::{Lease, Leases};
 
 const OUTSIDE: Refusal = Refusal {
@@ -84,16 +85,14 @@ impl Handler for Bound {
 
 impl Binding {
     /// Whether the visitor's process is inside. One that cannot be told is not.
-    async fn admits(self: &Arc<Self>, visitor: &Arc<Visitor>) -> bool {
-        records::find(&self.whois, visitor).await;
-        let process = visitor.consumer().and_then(|it| it.process.clone());
-        let binding = Arc::clone(self);
-        // Reads of `/proc`, a few for each ancestor.
-        let inside = process.is_some_and(|process| {
-            let (processes, boot_id) = (binding.leases.processes(), binding.leases.boot_id());
-            holds(binding.lease.scope(), &process, boot_id, processes)
-        });
-        let inside = visitor.set_inside(inside);
+    async fn admits(&self, visitor: &Arc<Visitor>) -> bool {
+        let look = || self.leases.holds(&self.lease, subject(visitor));
+        let mut found = look();
+        if found == Inside::Unknown {
+            records::find(&self.whois, visitor).await;
+            found = look();
+        }
+        let inside = visitor.set_inside(found == Inside::Yes);
         if !inside {
             let now = self.clock.now();
             self.records.refused(visitor, "lease", OUTSIDE.reason, now);

@@ -74,6 +74,7 @@ fn give(
     served: &Arc<Served>,
     now: Now,
 ) -> Response {
-    tools.records.served(visitor, role, served, None, now);
+    let lease = role.lease();
+    tools.records.served(visitor, role, served, lease, now);
     with_body(StatusCode::OK, JSON, served.process_body.clone())
 }

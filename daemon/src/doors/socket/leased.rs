@@ -20,7 +20,7 @@ use super::super::visitor::Visitor;
 use super::route::{Route, route};
 use super::{Query, json, problem, refusal, stamped};
 use crate::clock::{Now, SharedClock, Timestamp};
-use crate::lease::Lease;
+use crate::lease::{Lease, Leases};
 use crate::session::Served;
 
 /// A lease's Unix socket.
@@ -34,6 +34,7 @@ struct Inner {
     clock: SharedClock,
     started: Timestamp,
     lease: Arc<Lease>,
+    leases: Leases,
     doors: Weak<Leased>,
     /// The container door's answers, for SDKs behind a forwarder.
     container: Container,
@@ -56,6 +57,7 @@ impl LeaseSocket {
             clock: Arc::clone(&parts.clock),
             started: parts.clock.now().wall,
             lease: Arc::clone(lease),
+            leases: parts.leases.clone(),
             doors: Arc::downgrade(doors),
             container: container.only(lease.id()),
         }))
@@ -68,6 +70,8 @@ impl Handler for LeaseSocket {
     }
 
     fn answer(&self, visitor: &Arc<Visitor>, head: &Head, body: Bytes) -> Answering {
+        // Whoever has the socket is who the lease is for.
+        visitor.set_inside(true);
         let path = head.uri.path();
         if target::normal(path).is_ok_and(|path| path.starts_with("/role/")) {
             return self.0.container.answer(visitor, head, body);
@@ -164,7 +168,11 @@ impl Inner {
     /// What concerns the lease; of the machine around it, nothing.
     fn status(&self) -> Status {
         let now = self.clock.now();
-        let role = self.roles.role(self.lease.role());
+        let role = if self.lease.is_narrowed() {
+            self.roles.narrowed(self.lease.id())
+        } else {
+            self.roles.role(self.lease.role())
+        };
         let doors = self.doors.upgrade();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -185,7 +193,7 @@ impl Inner {
                 })
                 .collect(),
             doors: doors.map_or_else(Vec::new, |doors| doors.status_of(self.lease.id())),
-            leases: vec![self.lease.status()],
+            leases: vec![self.leases.status(&self.lease)],
             challenges: Vec::new(),
             lock: self.access.lock().status(),
             ledger: LedgerStatus {

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod config;
+mod confined;
 mod credentials;
 mod environment;
 pub mod leased;
@@ -141,6 +142,9 @@ impl Socket {
             Ok(query) => query,
             Err(problem) => return problem::answer(&problem).into(),
         };
+        if let Some(answer) = confined::answer(tools, visitor, &sight, &route, &head.method) {
+            return answer.into();
+        }
         match route {
             Route::Credentials(role) => credentials::answer(tools, visitor, sight, &role, query),
             Route::Status => json(StatusCode::OK, &status::status(tools, &sight)).into(),

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use rolecall::api::{RoleStatus, Status};
+use rolecall::api::{ConfigStatus, RoleStatus, Status};
 
+use super::super::access::nothing_else;
 use super::super::answer::{Response, with_body};
 use super::super::metrics::Moment;
 use super::{Sight, Tools};
+use crate::lease::Lease;
 
 /// What Prometheus expects of the text format.
 const PROMETHEUS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -57,4 +59,35 @@ pub(super) fn metrics(tools: &Tools) -> Response {
         challenges: tools.access.challenges().list().len(),
     });
     with_body(StatusCode::OK, PROMETHEUS, Bytes::from(text))
+}
+
+/// What is left of `status` for who is inside a fence: the lease, its role, and why there is no more.
+pub(super) fn confined(tools: &Tools, sight: &Sight, lease: &Lease) -> Status {
+    Status {
+        config: ConfigStatus {
+            files: Vec::new(),
+            problems: Vec::new(),
+            ..tools.control.config_status()
+        },
+        roles: confined_roles(tools, lease),
+        doors: Vec::new(),
+        leases: vec![tools.leases.status(lease)],
+        challenges: Vec::new(),
+        notes: vec![nothing_else(lease).message],
+        ..status(tools, sight)
+    }
+}
+
+/// The lease's role, if it still may be had.
+pub(super) fn confined_roles(tools: &Tools, lease: &Lease) -> Vec<RoleStatus> {
+    if !tools.leases.is_live(lease) {
+        return Vec::new();
+    }
+    let role = if lease.is_narrowed() {
+        tools.roles.narrowed(lease.id())
+    } else {
+        tools.roles.role(lease.role())
+    };
+    let now = tools.clock.now();
+    role.iter().map(|role| role.status(now)).collect()
 }

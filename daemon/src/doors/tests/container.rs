@@ -12,7 +12,7 @@ use crate::lease::doors::Doors;
 use crate::lease::scope::{Leader, Scope};
 use crate::lease::{Leases, Wanted};
 use crate::ledger::Event;
-use crate::recipe::RoleName;
+use crate::recipe::{Narrowing, RoleName};
 
 struct Rig {
     world: World,
@@ -24,8 +24,11 @@ struct Rig {
 }
 
 /// A lease of `dev`.
-fn wanted() -> Wanted {
+fn wanted(leases: &Leases) -> Wanted {
     Wanted {
+        prepared: leases.prepare("dev", Narrowing::default()),
+        only: false,
+        ttl: None,
         role: RoleName::new("dev").unwrap(),
         scope: Scope::Process(Leader {
             pid: 41,
@@ -50,7 +53,7 @@ impl Rig {
         let world = World::new();
         world.roles.add(&FakeRole::new("prod", None));
         let leases = world.leases().await;
-        let (lease, token) = leases.create(wanted()).await.unwrap();
+        let (lease, token) = leases.create(wanted(&leases)).await.unwrap();
         let door = Container::new(
             world.roles.clone(),
             leases.clone(),
@@ -113,7 +116,7 @@ async fn a_lease_is_for_its_role_even_if_another_has_its_slug() {
     let rig = Rig::new().await;
     let wanted = Wanted {
         role: RoleName::new("x_a_20b").unwrap(),
-        ..wanted()
+        ..wanted(&rig.leases)
     };
     let (_, token) = rig.leases.create(wanted).await.unwrap();
     for (name, key) in [("a b", "ASIAOTHER"), ("x_a_20b", "ASIAMEANT")] {

@@ -16,13 +16,16 @@ use crate::lease::scope::{Leader, Scope};
 use crate::lease::{Leases, Wanted};
 use crate::ledger::Event;
 use crate::peer::{Attestation, Behind, Consumer, Peer};
-use crate::recipe::RoleName;
+use crate::recipe::{Narrowing, RoleName};
 
 /// Of the process that [`super::super::fake::FakeWhoIs`] finds behind every TCP connection.
 const PEER: u32 = 4711;
 
-fn wanted(pid: u32) -> Wanted {
+fn wanted(leases: &Leases, pid: u32) -> Wanted {
     Wanted {
+        prepared: leases.prepare("dev", Narrowing::default()),
+        only: false,
+        ttl: None,
         role: RoleName::new("dev").unwrap(),
         scope: Scope::Process(Leader {
             pid,
@@ -72,9 +75,12 @@ async fn token(port: u16) -> io::Result<String> {
 
 #[tokio::test]
 async fn a_listener_answers_inside_of_its_scope_alone() {
-    let (world, _leases, leased) = rig().await;
+    let (world, leases, leased) = rig().await;
     for (leader, status) in [(PEER, "200"), (42, "403")] {
-        let (lease, _) = leased.create(wanted(leader), imds()).await.unwrap();
+        let (lease, _) = leased
+            .create(wanted(&leases, leader), imds())
+            .await
+            .unwrap();
         let port = lease.doors().imds_port.unwrap();
         assert_eq!(token(port).await.unwrap(), status, "{leader}");
     }
@@ -92,7 +98,7 @@ async fn a_listener_answers_inside_of_its_scope_alone() {
         .whois
         .gone
         .store(true, std::sync::atomic::Ordering::Relaxed);
-    let (lease, _) = leased.create(wanted(PEER), imds()).await.unwrap();
+    let (lease, _) = leased.create(wanted(&leases, PEER), imds()).await.unwrap();
     assert_eq!(
         token(lease.doors().imds_port.unwrap()).await.unwrap(),
         "403"
@@ -103,7 +109,7 @@ async fn a_listener_answers_inside_of_its_scope_alone() {
 #[tokio::test]
 async fn a_listener_closes_with_its_lease_and_comes_back_with_its_daemon() {
     let (_world, leases, leased) = rig().await;
-    let (lease, _) = leased.create(wanted(PEER), imds()).await.unwrap();
+    let (lease, _) = leased.create(wanted(&leases, PEER), imds()).await.unwrap();
     let port = lease.doors().imds_port.unwrap();
     let status = leased.status();
     assert_eq!(status[0].lease.as_deref(), Some(lease.id()));
@@ -141,12 +147,15 @@ async fn a_lease_is_not_made_without_its_door() {
             peer_uid: None,
         }),
     };
-    let made = leased.create(wanted(42), doors(&path)).await;
+    let made = leased.create(wanted(&leases, 42), doors(&path)).await;
     assert!(matches!(made, Err(NotMade::Door(_))));
     assert!(leases.list().is_empty() && leased.status().is_empty());
 
     let path = world.place.path().join("d/dev.sock");
-    let (lease, _) = leased.create(wanted(42), doors(&path)).await.unwrap();
+    let (lease, _) = leased
+        .create(wanted(&leases, 42), doors(&path))
+        .await
+        .unwrap();
     assert_eq!(leased.status_of(lease.id()).len(), 2);
     UnixStream::connect(&path).await.unwrap();
     leases.end(lease.id(), "ended by hand").await.unwrap();
@@ -158,9 +167,9 @@ async fn a_lease_is_not_made_without_its_door() {
 /// What the kernel says of a process outside of the daemon's process namespace: its uid, and 0 for its pid.
 #[tokio::test]
 async fn a_peer_without_a_process_is_served_on_a_lease_s_socket() {
-    let (world, _leases, leased) = rig().await;
+    let (world, leases, leased) = rig().await;
     let (lease, _) = leased
-        .create(wanted(42), WantedDoors::default())
+        .create(wanted(&leases, 42), WantedDoors::default())
         .await
         .unwrap();
     let door = LeaseSocket::new(&leased.parts, &lease, &leased);

@@ -1,24 +1,35 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rolecall::api::LeaseScope;
+use zeroize::Zeroizing;
 
 use super::super::fake::{FakeProcesses, UID, World, process};
 use crate::config::ExecFiles;
+use crate::lease::cgroup::Groups;
 use crate::lease::doors::Doors;
-use crate::lease::scope::{self, Leader, Scope, ScopeError};
-use crate::lease::{Denied, Leases, Wanted};
+use crate::lease::scope::{self, Leader, Place, Scope, ScopeError};
+use crate::lease::{Denied, Lease, Leases, Wanted};
 use crate::ledger::Event;
-use crate::recipe::RoleName;
+use crate::recipe::{Narrowing, RoleName};
 
 /// No process has an id beyond the kernel's largest limit.
 const NOBODY: u32 = 4_194_305;
 
-fn wanted(pid: u32) -> Wanted {
+/// Makes a lease for a process.
+async fn make(leases: &Leases, pid: u32) -> (Arc<Lease>, Zeroizing<String>) {
+    leases.create(wanted(leases, pid)).await.unwrap()
+}
+
+fn wanted(leases: &Leases, pid: u32) -> Wanted {
     Wanted {
+        prepared: leases.prepare("dev", Narrowing::default()),
+        only: false,
+        ttl: None,
         role: RoleName::new("dev").unwrap(),
         scope: Scope::Process(Leader {
             pid,
@@ -75,7 +86,7 @@ fn ended(world: &World) -> Vec<String> {
 async fn a_lease_opens_its_role_until_it_ends_and_leaves_nothing() {
     let world = World::new();
     let leases = world.leases().await;
-    let (lease, token) = leases.create(wanted(41)).await.unwrap();
+    let (lease, token) = make(&leases, 41).await;
     let random = token.strip_prefix("rolecall_").unwrap();
     assert_eq!(random.len(), 43);
     assert!(
@@ -138,8 +149,8 @@ async fn a_lease_opens_its_role_until_it_ends_and_leaves_nothing() {
 async fn after_a_restart_live_leases_go_on_and_dead_ones_are_cleaned_up() {
     let world = World::new();
     let (kept, gone, dead_id) = in_another_daemon(&world, async |leases| {
-        let (_, kept) = leases.create(wanted(41)).await.unwrap();
-        let (dead, gone) = leases.create(wanted(60)).await.unwrap();
+        let (_, kept) = make(&leases, 41).await;
+        let (dead, gone) = make(&leases, 60).await;
         (kept, gone, dead.id().to_owned())
     });
     let run = world.place.path().join("run/leases");
@@ -203,7 +214,7 @@ async fn the_kernel_tells_when_the_process_ends() {
     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
     world.processes.0.lock().unwrap().push(child.id());
     let leases = world.leases().await;
-    let (lease, _) = leases.create(wanted(child.id())).await.unwrap();
+    let (lease, _) = make(&leases, child.id()).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(leases.list().len(), 1);
     child.kill().unwrap();
@@ -218,7 +229,7 @@ async fn where_the_kernel_does_not_tell_the_process_is_looked_at() {
     let world = World::new();
     world.processes.0.lock().unwrap().push(NOBODY);
     let leases: Leases = world.leases().await;
-    leases.create(wanted(NOBODY)).await.unwrap();
+    make(&leases, NOBODY).await;
     tokio::task::yield_now().await;
     world.later(5);
     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -238,7 +249,13 @@ fn a_scope_is_the_asker_s_own() {
     let processes = FakeProcesses::default();
     processes.0.lock().unwrap().push(61);
     let asker = process(42);
-    let resolve = |asked, asker| scope::resolve(asked, asker, &processes, "boot-a");
+    let groups = Groups::at("/none".into());
+    let place = Place {
+        processes: &processes,
+        groups: &groups,
+        boot_id: "boot-a",
+    };
+    let resolve = |asked, asker| scope::resolve(&asked, asker, place);
     let of = |pid| LeaseScope::Process { pid };
     let session = |leader| LeaseScope::Session { leader };
     for (asked, expected) in [
@@ -252,8 +269,8 @@ fn a_scope_is_the_asker_s_own() {
         (session(60), Err(ScopeError::NotTheLeader(60))),
         (session(99), Err(ScopeError::Gone(99))),
     ] {
-        let found = resolve(asked, Some(&asker)).map(|scope| scope.leader().pid);
-        assert_eq!(found, expected, "{asked:?}");
+        let found = resolve(asked, Some(&asker)).map(|scope| scope.leader().unwrap().pid);
+        assert_eq!(found, expected);
     }
     assert_eq!(resolve(of(42), None), Err(ScopeError::UnknownAsker));
     assert_eq!(asker.uid, UID);
