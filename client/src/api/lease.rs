@@ -5,6 +5,10 @@ use zeroize::Zeroizing;
 
 /// `POST /v1/leases`, asked.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a wish of its own, by name in JSON"
+)]
 pub struct LeaseRequest {
     /// The role.
     pub role: String,
