@@ -34,8 +34,10 @@ impl Scope {
     /// from the one that the group was made for.
     pub fn holds(&self, subject: Subject<'_>, place: Place<'_>) -> Inside {
         match self {
-            // The doors have let in the daemon's user, and root where that is allowed.
-            Self::Shared(user) => Inside::from(user.boot_id == place.boot_id),
+            // Root, where the doors let it in; the system service's admit other users, too.
+            Self::Shared(user) => Inside::from(
+                user.boot_id == place.boot_id && (subject.uid == user.uid || subject.uid == 0),
+            ),
             Self::Uid(user) => {
                 Inside::from(user.boot_id == place.boot_id && subject.uid == user.uid)
             }

@@ -197,6 +197,7 @@ fn users_are_told_by_their_uid() {
         boot_id: "boot".to_owned(),
     };
     assert_eq!(rig.holds(&Scope::Shared(user(7)), 99, None), Inside::Yes);
+    assert_eq!(rig.holds(&Scope::Shared(user(8)), 99, None), Inside::No);
     assert_eq!(rig.holds(&Scope::Uid(user(8)), 20, None), Inside::No);
 }
 

@@ -6,6 +6,7 @@ mod fence;
 #[cfg(target_os = "linux")]
 mod groups;
 mod narrow;
+mod own_socket;
 
 use std::process::Command;
 

@@ -50,7 +50,8 @@ pub(crate) enum Lease {
 /// The lines hold the lease's token and no keys. The token is good for the processes that the lease
 /// is bound to: those of the calling terminal session, unless an option says otherwise. With --policy,
 /// --policy-arn, --read-only or --only that session is fenced in: it gets this role as it is narrowed
-/// here and nothing else, and the lease can be revoked from another terminal only.
+/// here and nothing else, and the lease can be revoked from another terminal only. (The daemon's own
+/// socket goes before `lease`: `rolecall --socket PATH lease create`.)
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Create {
