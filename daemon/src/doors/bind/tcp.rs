@@ -41,8 +41,14 @@ pub fn imds(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// Binds the container door: at the port it had before, which live leases name, or at one that the
-/// kernel chooses. Never at another one than leases name: whoever holds the port would be given their
+/// Where the container door's port is chosen from: below the ports that kernels give to outgoing connections
+/// (Linux from 32768, macOS from 49152), one of which would be in the way when the port is bound again.
+const LASTING_PORTS: std::ops::Range<u16> = 20_000..32_768;
+
+/// How many of them are tried.
+const TRIES: usize = 16;
+
+/// Binds the container door: at the port it had before, which live leases name, or at a free one. Never at another one than leases name: whoever holds the port would be given their
 /// tokens if we kept quiet.
 pub fn container(state_directory: &Path, random: &dyn Random) -> io::Result<TcpListener> {
     let file = state_directory.join("container-port");
@@ -50,7 +56,11 @@ pub fn container(state_directory: &Path, random: &dyn Random) -> io::Result<TcpL
         let text = std::str::from_utf8(&bytes).ok()?;
         text.trim().parse::<u16>().ok().filter(|port| *port != 0)
     });
-    let listener = listen((Ipv4Addr::LOCALHOST, known.unwrap_or(0)).into()).map_err(|error| {
+    let bound = match known {
+        Some(port) => listen((Ipv4Addr::LOCALHOST, port).into()),
+        None => lasting(random),
+    };
+    let listener = bound.map_err(|error| {
         let hint = match known {
             Some(port) => format!(
                 "cannot listen on port {port} for the container door: {error}; end the program that \
@@ -83,6 +93,23 @@ pub fn lease_imds(port: Option<u16>) -> io::Result<TcpListener> {
         };
         io::Error::new(error.kind(), hint)
     })
+}
+
+/// At a free one of [`LASTING_PORTS`]; where none is found, at one that the kernel chooses.
+fn lasting(random: &dyn Random) -> io::Result<TcpListener> {
+    let port = || {
+        let offset = random.fraction() * f64::from(LASTING_PORTS.end - LASTING_PORTS.start);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a fraction of the range"
+        )]
+        let offset = offset as u16;
+        LASTING_PORTS.start + offset
+    };
+    (0..TRIES)
+        .find_map(|_| listen((Ipv4Addr::LOCALHOST, port()).into()).ok())
+        .map_or_else(|| listen((Ipv4Addr::LOCALHOST, 0).into()), Ok)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
