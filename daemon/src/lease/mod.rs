@@ -15,9 +15,9 @@ pub mod scope;
 mod store;
 mod table;
 mod token;
+mod tools;
 mod watch;
 
-use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,32 +27,23 @@ use arc_swap::ArcSwap;
 use rolecall::api::LeaseStatus;
 use zeroize::Zeroizing;
 
-use crate::clock::SharedClock;
 use crate::config::ExecFiles;
 use crate::ledger::{Event, Record};
 use crate::peer::{Consumer, Peer};
 use crate::recipe::{Narrowing, RoleName};
-use crate::secrets::SharedRandom;
-use cgroup::Groups;
 use doors::{Doors, Held};
 pub use fences::Fenced;
 use files::Files;
-use scope::{Place, Processes, Scope};
+use scope::Scope;
 use store::Store;
 pub use table::Lease;
 use table::Table;
 pub(crate) use token::hex;
 use token::{hash, new_id, new_token};
+pub use tools::{MakePin, Pin, Tools};
 
 /// Why a lease has ended that had a time.
 const TIME_IS_OVER: &str = "its time is over";
-
-/// A standing reader of a role; ends when dropped.
-pub type Pin = Box<dyn Any + Send + Sync>;
-
-/// Makes a standing reader of the role of that name, narrowed for the lease of that id if it takes something away,
-/// whether or not there is such a role now: a reload may bring it back.
-pub type MakePin = dyn Fn(&str, &str, &Narrowing) -> Pin + Send + Sync;
 
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,30 +52,6 @@ pub enum Denied {
     Unknown,
     /// It is a lease's, for another role.
     OtherRole,
-}
-
-/// What leases work with.
-#[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "trait objects")]
-pub struct Tools {
-    /// Time.
-    pub clock: SharedClock,
-    /// Ids and tokens.
-    pub random: SharedRandom,
-    /// Facts about processes.
-    pub processes: Arc<dyn Processes>,
-    /// Writes to the ledger.
-    pub note: Arc<dyn Fn(Record) + Send + Sync>,
-    /// Makes standing readers.
-    pub pin: Arc<MakePin>,
-    /// Control groups.
-    pub groups: Groups,
-    /// Names this boot.
-    pub boot_id: String,
-    /// Where leases are remembered.
-    pub state_directory: PathBuf,
-    /// Where the files of leases are.
-    pub runtime_directory: PathBuf,
 }
 
 /// What a new lease is to be.
@@ -389,16 +356,6 @@ impl Leases {
             message: Some(why.to_owned()),
             ..Record::default()
         });
-    }
-}
-
-impl Tools {
-    fn place(&self) -> Place<'_> {
-        Place {
-            processes: &*self.processes,
-            groups: &self.groups,
-            boot_id: &self.boot_id,
-        }
     }
 }
 
