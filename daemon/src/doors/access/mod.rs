@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rolecall::api::{Door, Problem};
 
-use super::needs::{RoleInForce, WhoIs};
+use super::needs::{RoleInForce, Roles, WhoIs, in_force};
 use super::records::Records;
 use super::visitor::Visitor;
 use crate::challenge::asker::AskersLease;
@@ -149,7 +149,11 @@ impl Access {
         let asked = asked.of(&role);
         let decided = match self.quick(asked) {
             Some(decided) => decided,
-            None => self.slow(asked, limit).await,
+            // The look at a process or a person took its time.
+            None => match self.slow(asked, limit).await {
+                Ok(()) => self.locked(asked).map_or(Ok(()), Err),
+                no => no,
+            },
         };
         match decided {
             Ok(()) => Verdict::Yes(role),
@@ -157,8 +161,25 @@ impl Access {
         }
     }
 
-    /// The same about a yes that was followed by a wait for AWS: the doors may have been locked meanwhile.
-    pub fn after_waiting(&self, asked: Asked<'_>) -> Result<(), Denial> {
+    /// The same about a yes, on the rules of `decided`, that was followed by a wait for AWS: meanwhile the doors may have
+    /// been locked, or the role may have got other rules. Those in force now decide.
+    pub async fn after_waiting(
+        &self,
+        roles: &dyn Roles,
+        asked: Asked<'_>,
+        decided: &Role,
+    ) -> Result<(), Denial> {
+        let now = in_force(roles, &**asked.role);
+        if let Some(now) = now.filter(|now| now.role().rules != decided.rules)
+            && let Verdict::No(denial) = self.decide(asked.of(&now), Duration::ZERO).await
+        {
+            return Err(denial);
+        }
+        self.not_locked(asked)
+    }
+
+    /// The same about the lock alone.
+    pub fn not_locked(&self, asked: Asked<'_>) -> Result<(), Denial> {
         match self.locked(asked) {
             Some(denial) => Err(self.told(asked, denial)),
             None => Ok(()),

@@ -213,6 +213,7 @@ impl Inner {
                 Verdict::No(denial) => return empty(status_denied(&denial)),
             };
             let rest = door.clock.now().until(end);
+            let decided = Arc::clone(&role);
             match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
                     let asked = Asked {
@@ -220,7 +221,9 @@ impl Inner {
                         role: &role,
                         lease: door.lease.as_ref(),
                     };
-                    if let Err(denial) = door.access.after_waiting(asked) {
+                    let access = &door.access;
+                    let verdict = access.after_waiting(&*door.roles, asked, decided.role());
+                    if let Err(denial) = verdict.await {
                         return empty(status_denied(&denial));
                     }
                     let now = door.clock.now();

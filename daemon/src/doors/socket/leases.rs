@@ -181,7 +181,7 @@ async fn grant(
     };
     tools
         .access
-        .after_waiting(asked)
+        .not_locked(asked)
         .map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
