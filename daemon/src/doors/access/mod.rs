@@ -140,6 +140,35 @@ impl Access {
         matches!(quick, Some(Ok(()))).then_some(Verdict::Yes(role))
     }
 
+    /// Whether the visitor may know of the role, as far as that is at hand: yes, or None.
+    pub fn admits_at_once(&self, asked: Asked<'_>) -> Option<()> {
+        let Gate::Open(role) = fence::at_once(self.fence.as_ref(), asked) else {
+            return None;
+        };
+        let rules = &role.role().rules;
+        (rules.let_through(asked.visitor.door) && !rules.ask_who()).then_some(())
+    }
+
+    /// Whether the visitor may know of the role, whose rules and fences alone decide: for what tells of the role and is
+    /// no session. What is locked, or not yet consented to, is no secret.
+    pub async fn admits(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        let judged = match self.gate(asked).await {
+            Ok(role) => self.judged(asked.of(&role)).await,
+            Err(denial) => Err(denial),
+        };
+        judged.map_err(|denial| self.told(asked, denial))
+    }
+
+    async fn judged(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        let role = asked.role.role();
+        if let Some(denial) = denial::of_door(role, asked.visitor.door) {
+            return Err(denial);
+        }
+        look::judged(&self.parts.whois, asked)
+            .await
+            .map_err(|refused| denial::of_rule(role, asked.visitor, &refused))
+    }
+
     /// The verdict, waiting at most `limit` for a person.
     pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
         let role = match self.gate(asked).await {
