@@ -56,8 +56,8 @@ impl Denied {
     fn answers(&self, wish: &Wish) -> bool {
         let (question, other) = (&self.question, &wish.question);
         let (process, next) = (&self.asker.process, &wish.asker.process);
-        let same_role = (question.uid, &question.role, &question.step)
-            == (other.uid, &other.role, &other.step);
+        let same_role =
+            (question.uid, &question.role, &question.step) == (other.uid, &other.role, &other.step);
         let alike = process.sid != 0
             && process.sid == next.sid
             && (&process.exe, &process.script) == (&next.exe, &next.script);

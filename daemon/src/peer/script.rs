@@ -142,7 +142,11 @@ fn cluster<'a>(interpreter: &Interpreter, argument: &'a str) -> Cluster<'a> {
         }
         if has(interpreter.with_value, letter) {
             let is_last = rest.is_empty();
-            return if is_last { Cluster::ValueFollows } else { Cluster::Options };
+            return if is_last {
+                Cluster::ValueFollows
+            } else {
+                Cluster::Options
+            };
         }
     }
     Cluster::Options
@@ -150,9 +154,9 @@ fn cluster<'a>(interpreter: &Interpreter, argument: &'a str) -> Cluster<'a> {
 
 /// Other programs that run what they are told, whose arguments are not read here.
 const OTHER_INTERPRETERS: [&str; 33] = [
-    "awk", "beam.smp", "bun", "busybox", "csh", "deno", "dotnet", "elvish", "emacs", "erl", "expect", "fish",
-    "gawk", "gdb", "gjs", "guile", "julia", "lua", "luajit", "make", "mawk", "mono", "nu", "octave", "php", "pwsh",
-    "qjs", "R", "sbcl", "tclsh", "tcsh", "wish", "xonsh",
+    "awk", "beam.smp", "bun", "busybox", "csh", "deno", "dotnet", "elvish", "emacs", "erl",
+    "expect", "fish", "gawk", "gdb", "gjs", "guile", "julia", "lua", "luajit", "make", "mawk",
+    "mono", "nu", "octave", "php", "pwsh", "qjs", "R", "sbcl", "tclsh", "tcsh", "wish", "xonsh",
 ];
 
 /// Whether this executable runs scripts, or any program: the dynamic linker does (ld.so(8)), and so does qemu.
@@ -164,7 +168,9 @@ pub(super) fn is_interpreter(exe: &Path) -> bool {
     interpreter(name).is_some()
         || OTHER_INTERPRETERS.contains(&name)
         || OTHER_INTERPRETERS.contains(&stem)
-        || ["ld-", "ld.so", "qemu-"].iter().any(|start| name.starts_with(start))
+        || ["ld-", "ld.so", "qemu-"]
+            .iter()
+            .any(|start| name.starts_with(start))
 }
 
 fn is_letter(option: &str, letter: char) -> bool {
@@ -264,12 +270,33 @@ mod tests {
     #[test]
     fn what_runs_any_program_has_no_name_of_its_own() {
         for name in [
-            "python3.12", "bash", "busybox", "php8.3", "lua5.4", "luajit-2.1", "fish", "mawk", "gawk-5.2.1", "R",
-            "ld-linux-x86-64.so.2", "ld-2.31.so", "ld.so", "qemu-x86_64", "beam.smp", "deno (deleted)",
+            "python3.12",
+            "bash",
+            "busybox",
+            "php8.3",
+            "lua5.4",
+            "luajit-2.1",
+            "fish",
+            "mawk",
+            "gawk-5.2.1",
+            "R",
+            "ld-linux-x86-64.so.2",
+            "ld-2.31.so",
+            "ld.so",
+            "qemu-x86_64",
+            "beam.smp",
+            "deno (deleted)",
         ] {
             assert!(is_interpreter(&Path::new("/usr/bin").join(name)), "{name}");
         }
-        for name in ["terraform", "aws", "ldconfig", "lumen", "phpunit", "makefile"] {
+        for name in [
+            "terraform",
+            "aws",
+            "ldconfig",
+            "lumen",
+            "phpunit",
+            "makefile",
+        ] {
             assert!(!is_interpreter(&Path::new("/usr/bin").join(name)), "{name}");
         }
     }

@@ -3,34 +3,32 @@
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 
-use rolecall_tests::fake_aws::{Effect, Fault};
 use rolecall_tests::harness::{Running, World, eventually};
 
 use crate::place::{apart, events, in_another_terminal, question, role, script};
 
 #[test]
-fn a_rule_that_comes_into_force_while_aws_is_asked_holds() {
+fn a_rule_that_comes_into_force_while_a_person_is_asked_holds() {
     let mut world = World::new();
-    world.configure(&role("prod", "duration_seconds = 3600"));
+    let confirm = "confirm = \"first-use\"\n";
+    world.configure(&role("prod", confirm));
     world.start();
-    world
-        .aws
-        .fail(Fault::new(Effect::Hang).on("AssumeRole").once());
-    let ask = script(
-        &world,
-        "ask.sh",
-        "rolecall process prod --wait=50 >/dev/null; echo $?\n",
-    );
-    let running = Running::start(&mut apart(&world, &ask));
-    eventually("AWS is asked", || {
-        (world.aws.count("AssumeRole") == 1).then_some(())
-    });
-    // Another session under the same name, which the waiting request is handed to; and not for who asks.
-    world.configure(&role("prod", "duration_seconds = 1800\nallow = [{ tty = true }]"));
+    let ask = "rolecall process prod --wait=50 >/dev/null; echo $?\n";
+    let running = Running::start(&mut apart(&world, &script(&world, "ask.sh", ask)));
+    question(&world, 1);
+    // Not for who asks, from now on.
+    world.configure(&role(
+        "prod",
+        &format!("{confirm}allow = [{{ tty = true }}]"),
+    ));
     world.rolecall(&["reload"]).ok();
+    assert!(in_another_terminal(&world, &["approve"]).status.success());
     let finished = running.finish();
-    assert_eq!(finished.ok(), "5\n", "{finished:#?}");
-    assert!(finished.stderr.contains("tty must be a terminal"), "{finished:#?}");
+    assert_eq!(finished.ok(), "5", "{finished:#?}");
+    assert!(
+        finished.stderr.contains("tty must be a terminal"),
+        "{finished:#?}"
+    );
     let [] = events(&world, "serve");
     let [refused] = events(&world, "refused");
     assert_eq!(refused["rule"], "allow");
@@ -52,8 +50,11 @@ fn who_hangs_up_locks_and_unlocks_all_the_same() {
     let hang_up_after = |path: &str| {
         world.user().act(|| {
             let mut socket = UnixStream::connect(world.socket_path()).expect("the daemon listens");
-            write!(socket, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-                .expect("it reads");
+            write!(
+                socket,
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+            )
+            .expect("it reads");
         });
     };
     let locked = |expected: bool| {

@@ -122,7 +122,11 @@ fn who_is_not_listed_gets_nothing_on_any_door() {
     ] {
         assert_eq!(known(ALICE, path).status, 200, "{path}");
         let answer = known(BOB, path);
-        assert_eq!((answer.status, answer.text()), (404, String::new()), "{path}");
+        assert_eq!(
+            (answer.status, answer.text()),
+            (404, String::new()),
+            "{path}"
+        );
     }
     for door in ["socket", "imds"] {
         host.wait_for_record("the refusal", |record| {
