@@ -227,10 +227,9 @@ impl Challenges {
     /// Forgets every consent and drops every question: those who wait are told so.
     pub fn forget(&self) {
         let mut state = self.state();
-        *state = State {
-            forgotten: state.forgotten + 1,
-            ..State::default()
-        };
+        state.queue.drop_open();
+        state.consents = Consents::default();
+        state.forgotten += 1;
         drop(state);
         self.0.changed.send_replace(());
     }

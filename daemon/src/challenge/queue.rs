@@ -39,18 +39,37 @@ pub(super) enum Stands<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     open: Vec<Entry>,
-    denied: Vec<(Question, Now)>,
+    denied: Vec<Denied>,
+}
+
+/// A no.
+#[derive(Debug)]
+struct Denied {
+    question: Question,
+    asker: Asker,
+    end: Now,
+}
+
+impl Denied {
+    /// Whether it is the answer to `wish`, too: to the same question, or to one from the same program in the same
+    /// session. A loop asks with a new process each time, and where that has no terminal each is a question of its own.
+    fn answers(&self, wish: &Wish) -> bool {
+        let (question, other) = (&self.question, &wish.question);
+        let (process, next) = (&self.asker.process, &wish.asker.process);
+        let same_role =
+            (question.uid, &question.role, &question.step) == (other.uid, &other.role, &other.step);
+        let alike = process.sid != 0
+            && process.sid == next.sid
+            && (&process.exe, &process.script) == (&next.exe, &next.script);
+        question == other || (same_role && alike)
+    }
 }
 
 impl Queue {
     /// Puts a question, unless it is open already or was just denied.
     pub(super) fn ask(&mut self, wish: &Wish, id: impl Fn() -> String, now: Now) -> Stands<'_> {
         self.expire(now);
-        if self
-            .denied
-            .iter()
-            .any(|(denied, _)| *denied == wish.question)
-        {
+        if self.denied.iter().any(|denied| denied.answers(wish)) {
             return Stands::Denied;
         }
         if let Some(at) = self.position(&wish.question) {
@@ -110,9 +129,18 @@ impl Queue {
             if self.denied.len() >= MOST {
                 self.denied.remove(0);
             }
-            self.denied.push((entry.question.clone(), now.plus(DENIED)));
+            self.denied.push(Denied {
+                question: entry.question.clone(),
+                asker: entry.asker.clone(),
+                end: now.plus(DENIED),
+            });
         }
         Some(entry)
+    }
+
+    /// Drops what is open. A no stays: who was told one does not get to ask again by locking and unlocking.
+    pub(super) fn drop_open(&mut self) {
+        self.open.clear();
     }
 
     fn position(&self, question: &Question) -> Option<usize> {
@@ -123,6 +151,6 @@ impl Queue {
 
     fn expire(&mut self, now: Now) {
         self.open.retain(|entry| !now.reached(entry.closes));
-        self.denied.retain(|(_, end)| !now.reached(*end));
+        self.denied.retain(|denied| !now.reached(denied.end));
     }
 }

@@ -196,7 +196,7 @@ async fn the_asker_s_own_answer_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_lock_forgets_consents_questions_and_noes() {
+async fn a_lock_forgets_consents_and_questions_and_no_no() {
     let rig = Rig::new();
     rig.stands("yes").await;
     rig.answer(&rig.only_id(), YES).unwrap();
@@ -208,11 +208,46 @@ async fn a_lock_forgets_consents_questions_and_noes() {
     rig.challenges.forget();
     assert_eq!(waiting.await.unwrap(), Standing::Dropped);
     assert_eq!(rig.answer(&id, YES), Err(NotTaken::NotFound));
-    for role in ["yes", "no", "open"] {
+    for role in ["yes", "open"] {
         assert!(
             matches!(rig.stands(role).await, Standing::Open(_)),
             "{role}"
         );
+    }
+    assert_eq!(rig.stands("no").await, Standing::Denied);
+}
+
+#[tokio::test]
+async fn a_no_to_one_process_is_a_no_to_the_next_round_of_its_loop() {
+    let rig = Rig::new();
+    // Without a terminal every process is a question of its own.
+    let from = |pid, sid, exe: &str| {
+        let mut wish = wish("prod");
+        wish.asker.process = Process {
+            exe: Some(exe.into()),
+            tty: None,
+            sid,
+            ..process(pid, "")
+        };
+        wish.question.place = Place::Process {
+            pid,
+            started: u64::from(pid),
+        };
+        wish
+    };
+    let first = from(50, 40, "/usr/bin/aws");
+    let stands = async |wish: &Wish| rig.challenges.consent(wish, Duration::ZERO).await;
+    assert!(matches!(stands(&first).await, Standing::Open(_)));
+    rig.answer(&rig.only_id(), NO).unwrap();
+    for (next, denied) in [
+        (from(51, 40, "/usr/bin/aws"), true),
+        (from(52, 41, "/usr/bin/aws"), false),
+        (from(53, 40, "/usr/bin/terraform"), false),
+        // Sessions that cannot be seen are not one for that.
+        (from(54, 0, "/usr/bin/aws"), false),
+    ] {
+        let standing = stands(&next).await;
+        assert_eq!(standing == Standing::Denied, denied, "{next:?}");
     }
 }
 

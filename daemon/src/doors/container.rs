@@ -170,6 +170,7 @@ impl Handler for Container {
                 Verdict::Yes(role) => role,
                 Verdict::No(denial) => return denied(&denial),
             };
+            let decided = Arc::clone(&role);
             match obtain(&*roles, &*clock, role, clock.now().until(end)).await {
                 Ok((role, served)) => {
                     let asked = Asked {
@@ -177,7 +178,8 @@ impl Handler for Container {
                         role: &role,
                         lease: Some(&lease),
                     };
-                    if let Err(denial) = access.after_waiting(asked) {
+                    let verdict = access.after_waiting(&*roles, asked, decided.role());
+                    if let Err(denial) = verdict.await {
                         return denied(&denial);
                     }
                     let (lease, now) = (Some(lease.id()), clock.now());

@@ -96,6 +96,14 @@ impl RoleInForce for Entry {
     }
 }
 
+/// What stands in the place of `role` now: a reload may have put another role of that name there.
+pub fn in_force(roles: &dyn Roles, role: &dyn RoleInForce) -> Option<Arc<dyn RoleInForce>> {
+    match role.lease() {
+        Some(lease) => roles.narrowed(lease),
+        None => roles.role(role.role().name.as_str()),
+    }
+}
+
 /// The session of `role`, waiting at most `limit`. A reload may put another role of that name in force
 /// meanwhile; that one is then asked for the rest of the time. In the place of a narrowed role only what is
 /// narrowed for the same lease may come.
@@ -110,11 +118,7 @@ pub async fn obtain(
         Ok(served) => return Ok((role, served)),
         Err(none) => none,
     };
-    let now = match role.lease() {
-        Some(lease) => roles.narrowed(lease),
-        None => roles.role(role.role().name.as_str()),
-    };
-    let successor = now.filter(|other| !Arc::ptr_eq(other, &role));
+    let successor = in_force(roles, &*role).filter(|other| !Arc::ptr_eq(other, &role));
     match successor {
         Some(role) => {
             let served = role.wait(clock.now().until(end)).await?;

@@ -5,14 +5,19 @@ pub(super) fn path(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("0::"))
 }
 
-/// The systemd unit a cgroup path belongs to: below `user@UID.service`, the unit of that user's manager.
+/// The systemd unit a cgroup path belongs to: below `user@UID.service`, the unit of that user's manager if the user is
+/// `own`.
 ///
 /// Slices are passed; the first other unit counts, and what lies below it does not: a unit with a
-/// delegated subtree names the groups in it as it likes.
-pub(super) fn unit(path: &str) -> Option<&str> {
+/// delegated subtree names the groups in it as it likes. So does every user the units of their manager: to the daemon of
+/// another user, or of the system, `deploy.service` in there must not be the system's unit of that name.
+pub(super) fn unit(path: &str, own: u32) -> Option<&str> {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     let unit = first_unit(&mut parts)?;
-    if unit.starts_with("user@") {
+    let manager = unit
+        .strip_prefix("user@")
+        .and_then(|rest| rest.strip_suffix(".service"));
+    if manager.is_some_and(|uid| uid.parse() == Ok(own)) {
         return first_unit(&mut parts).or(Some(unit));
     }
     Some(unit)
@@ -68,6 +73,15 @@ mod tests {
             ),
             (&format!("{user}/init.scope"), Some("init.scope")),
             (user, Some("user@1000.service")),
+            // Another user's manager, whose units have what names that user likes.
+            (
+                "/user.slice/user-1001.slice/user@1001.service/app.slice/deploy.service",
+                Some("user@1001.service"),
+            ),
+            (
+                "/user.slice/user-1001.slice/user@x.service/deploy.service",
+                Some("user@x.service"),
+            ),
             ("/system.slice/_cpu.service", Some("cpu.service")),
             ("/docker/0f3a", None),
             (
@@ -78,7 +92,7 @@ mod tests {
             ("/../../x", None),
             ("/.service", None),
         ] {
-            assert_eq!(unit(path), expected, "{path}");
+            assert_eq!(unit(path, 1000), expected, "{path}");
         }
     }
 }

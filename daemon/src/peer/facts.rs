@@ -47,6 +47,7 @@ impl Handle {
         let arguments = arguments(directory);
         let argv: Vec<_> = arguments.split_terminator('\0').collect();
         let script = self.exe().and_then(|exe| script::of(exe, &argv));
+        let own = rustix::process::geteuid().as_raw();
         let groups = text(directory, "cgroup", &mut [0; 4096]);
         let cgroup = groups.as_deref().and_then(cgroup::path);
         let process = Process {
@@ -58,7 +59,9 @@ impl Handle {
             script: script.as_deref().map(|script| clip(script, LONGEST_NAME)),
             cwd: self.path("cwd"),
             cgroup: cgroup.map(str::to_owned),
-            unit: cgroup.and_then(cgroup::unit).map(str::to_owned),
+            unit: cgroup
+                .and_then(|path| cgroup::unit(path, own))
+                .map(str::to_owned),
             namespaces: namespaces::foreign(directory),
             ..outline
         };

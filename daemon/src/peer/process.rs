@@ -43,8 +43,8 @@ pub struct Process {
     /// cgroup v2 path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
-    /// systemd unit, out of the cgroup path: the system's (`deploy.service`), or, below `user@UID.service`, one
-    /// of that user's manager (`app.slice/foo.service` is `foo.service`).
+    /// systemd unit, out of the cgroup path: the system's (`deploy.service`), or, below the `user@UID.service` of the
+    /// daemon's own user, one of that user's manager (`app.slice/foo.service` is `foo.service`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// The namespaces in which it is not the daemon's neighbour, as a process in a container is not. (A daemon

@@ -99,32 +99,78 @@ pub(super) fn of(exe: &Path, argv: &[&str]) -> Option<String> {
         if !argument.starts_with(['-', '+']) {
             return (!argument.is_empty()).then(|| argument.to_owned());
         }
-        // The value may be part of the argument: `-Wignore`, `-rset`.
-        let attached = argument
-            .get(..2)
-            .is_some_and(|option| interpreter.with_value.contains(&option));
-        if attached {
+        if interpreter.class || argument.starts_with("--") {
             continue;
         }
-        // Clustered one-letter options: `bash -ec`, `perl -ne`.
-        let cluster = !interpreter.class && !argument.starts_with("--");
-        let last = argument.chars().next_back().unwrap_or_default();
-        if cluster
-            && interpreter
-                .inline
-                .iter()
-                .any(|option| is_letter(option, last))
-        {
-            return None;
+        match cluster(interpreter, argument) {
+            Cluster::Program => return None,
+            Cluster::Named(option, "") => {
+                return Some(format!("-{option} {}", arguments.next()?));
+            }
+            Cluster::Named(option, name) => return Some(format!("-{option} {name}")),
+            Cluster::ValueFollows => {
+                arguments.next();
+            }
+            Cluster::Options => {}
         }
     }
     None
 }
 
-/// Whether this executable runs scripts.
+/// What one-letter options in one argument come to.
+enum Cluster<'a> {
+    /// Only options.
+    Options,
+    /// The value of the last of them is the next argument: `bash -eo pipefail`.
+    ValueFollows,
+    /// The program is here, or in the next argument: `bash -ec`, `perl -ne`, `python -cexit`.
+    Program,
+    /// The option that names the program, and the name if it is here: `python -umpytest`.
+    Named(char, &'a str),
+}
+
+/// Reads `-abc` from the left: the first letter that takes a value takes the rest of the argument (`-Wignore`).
+fn cluster<'a>(interpreter: &Interpreter, argument: &'a str) -> Cluster<'a> {
+    let has = |options: &[&str], letter| options.iter().any(|option| is_letter(option, letter));
+    for (at, letter) in argument.char_indices().skip(1) {
+        let rest = &argument[at + letter.len_utf8()..];
+        if has(interpreter.inline, letter) {
+            return Cluster::Program;
+        }
+        if has(interpreter.named, letter) {
+            return Cluster::Named(letter, rest);
+        }
+        if has(interpreter.with_value, letter) {
+            let is_last = rest.is_empty();
+            return if is_last {
+                Cluster::ValueFollows
+            } else {
+                Cluster::Options
+            };
+        }
+    }
+    Cluster::Options
+}
+
+/// Other programs that run what they are told, whose arguments are not read here.
+const OTHER_INTERPRETERS: [&str; 33] = [
+    "awk", "beam.smp", "bun", "busybox", "csh", "deno", "dotnet", "elvish", "emacs", "erl",
+    "expect", "fish", "gawk", "gdb", "gjs", "guile", "julia", "lua", "luajit", "make", "mawk",
+    "mono", "nu", "octave", "php", "pwsh", "qjs", "R", "sbcl", "tclsh", "tcsh", "wish", "xonsh",
+];
+
+/// Whether this executable runs scripts, or any program: the dynamic linker does (ld.so(8)), and so does qemu.
 pub(super) fn is_interpreter(exe: &Path) -> bool {
-    let name = file_name(exe);
-    name.is_some_and(|name| name == "busybox" || interpreter(name).is_some())
+    let Some(name) = file_name(exe) else {
+        return false;
+    };
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    interpreter(name).is_some()
+        || OTHER_INTERPRETERS.contains(&name)
+        || OTHER_INTERPRETERS.contains(&stem)
+        || ["ld-", "ld.so", "qemu-"]
+            .iter()
+            .any(|start| name.starts_with(start))
 }
 
 fn is_letter(option: &str, letter: char) -> bool {
@@ -179,6 +225,17 @@ mod tests {
             ("python3", "python -c import-x a.py", None),
             ("python3", "python -Ic import-x a.py", None),
             ("python3", "python", None),
+            // A program, and after it what looks like a script and is none.
+            ("python3", "python -cexit() approved.py", None),
+            ("python3", "python -Icexit() approved.py", None),
+            ("python3", "python -mevil approved.py", Some("-m evil")),
+            ("python3", "python -um evil approved.py", Some("-m evil")),
+            ("python3", "python -uWignore a.py", Some("a.py")),
+            ("python3", "python -uW ignore a.py", Some("a.py")),
+            ("bash", "bash -ce evil approved.sh", None),
+            ("bash", "bash -euo pipefail run", Some("run")),
+            ("perl", "perl -eprint approved.pl", None),
+            ("ruby3.1", "ruby -wecode approved.rb", None),
             ("python3", "python - a.py", None),
             ("pypy3", "pypy3 x.py", Some("x.py")),
             ("python3-config", "python3-config x.py", None),
@@ -207,6 +264,40 @@ mod tests {
             let argv: Vec<_> = argv.split(' ').collect();
             let exe = format!("/usr/bin/{exe}");
             assert_eq!(of(Path::new(&exe), &argv).as_deref(), expected, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn what_runs_any_program_has_no_name_of_its_own() {
+        for name in [
+            "python3.12",
+            "bash",
+            "busybox",
+            "php8.3",
+            "lua5.4",
+            "luajit-2.1",
+            "fish",
+            "mawk",
+            "gawk-5.2.1",
+            "R",
+            "ld-linux-x86-64.so.2",
+            "ld-2.31.so",
+            "ld.so",
+            "qemu-x86_64",
+            "beam.smp",
+            "deno (deleted)",
+        ] {
+            assert!(is_interpreter(&Path::new("/usr/bin").join(name)), "{name}");
+        }
+        for name in [
+            "terraform",
+            "aws",
+            "ldconfig",
+            "lumen",
+            "phpunit",
+            "makefile",
+        ] {
+            assert!(!is_interpreter(&Path::new("/usr/bin").join(name)), "{name}");
         }
     }
 

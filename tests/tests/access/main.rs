@@ -3,5 +3,6 @@
 mod consent;
 mod lock;
 mod place;
+mod races;
 mod rules;
 mod self_approval;

@@ -107,6 +107,27 @@ fn who_is_not_listed_gets_nothing_on_any_door() {
         })
     };
     assert_eq!([ALICE, BOB, CAROL].map(document), [200, 404, 403]);
+    // Nor are the role's account and region theirs to know.
+    let known = |user: User, path: &str| {
+        user.act(|| {
+            let token = door.send(&token()).expect("an answer").text();
+            let request = Request::get(path).header("x-aws-ec2-metadata-token", &token);
+            door.send(&request).expect("an answer")
+        })
+    };
+    for path in [
+        "/latest/dynamic/instance-identity/document",
+        "/latest/meta-data/placement/region",
+        "/latest/meta-data/instance-id",
+    ] {
+        assert_eq!(known(ALICE, path).status, 200, "{path}");
+        let answer = known(BOB, path);
+        assert_eq!(
+            (answer.status, answer.text()),
+            (404, String::new()),
+            "{path}"
+        );
+    }
     for door in ["socket", "imds"] {
         host.wait_for_record("the refusal", |record| {
             record["rule"] == "uid" && record["door"] == door && record["peer"]["uid"] == CAROL.uid

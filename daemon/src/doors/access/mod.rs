@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rolecall::api::{Door, Problem};
 
-use super::needs::{RoleInForce, WhoIs};
+use super::needs::{RoleInForce, Roles, WhoIs, in_force};
 use super::records::Records;
 use super::visitor::Visitor;
 use crate::challenge::asker::AskersLease;
@@ -140,6 +140,35 @@ impl Access {
         matches!(quick, Some(Ok(()))).then_some(Verdict::Yes(role))
     }
 
+    /// Whether the visitor may know of the role, as far as that is at hand: yes, or None.
+    pub fn admits_at_once(&self, asked: Asked<'_>) -> Option<()> {
+        let Gate::Open(role) = fence::at_once(self.fence.as_ref(), asked) else {
+            return None;
+        };
+        let rules = &role.role().rules;
+        (rules.let_through(asked.visitor.door) && !rules.ask_who()).then_some(())
+    }
+
+    /// Whether the visitor may know of the role, whose rules and fences alone decide: for what tells of the role and is
+    /// no session. What is locked, or not yet consented to, is no secret.
+    pub async fn admits(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        let judged = match self.gate(asked).await {
+            Ok(role) => self.judged(asked.of(&role)).await,
+            Err(denial) => Err(denial),
+        };
+        judged.map_err(|denial| self.told(asked, denial))
+    }
+
+    async fn judged(&self, asked: Asked<'_>) -> Result<(), Denial> {
+        let role = asked.role.role();
+        if let Some(denial) = denial::of_door(role, asked.visitor.door) {
+            return Err(denial);
+        }
+        look::judged(&self.parts.whois, asked)
+            .await
+            .map_err(|refused| denial::of_rule(role, asked.visitor, &refused))
+    }
+
     /// The verdict, waiting at most `limit` for a person.
     pub async fn decide(&self, asked: Asked<'_>, limit: Duration) -> Verdict {
         let role = match self.gate(asked).await {
@@ -149,7 +178,11 @@ impl Access {
         let asked = asked.of(&role);
         let decided = match self.quick(asked) {
             Some(decided) => decided,
-            None => self.slow(asked, limit).await,
+            // The look at a process or a person took its time.
+            None => match self.slow(asked, limit).await {
+                Ok(()) => self.locked(asked).map_or(Ok(()), Err),
+                no => no,
+            },
         };
         match decided {
             Ok(()) => Verdict::Yes(role),
@@ -157,8 +190,25 @@ impl Access {
         }
     }
 
-    /// The same about a yes that was followed by a wait for AWS: the doors may have been locked meanwhile.
-    pub fn after_waiting(&self, asked: Asked<'_>) -> Result<(), Denial> {
+    /// The same about a yes, on the rules of `decided`, that was followed by a wait for AWS: meanwhile the doors may have
+    /// been locked, or the role may have got other rules. Those in force now decide.
+    pub async fn after_waiting(
+        &self,
+        roles: &dyn Roles,
+        asked: Asked<'_>,
+        decided: &Role,
+    ) -> Result<(), Denial> {
+        let now = in_force(roles, &**asked.role);
+        if let Some(now) = now.filter(|now| now.role().rules != decided.rules)
+            && let Verdict::No(denial) = self.decide(asked.of(&now), Duration::ZERO).await
+        {
+            return Err(denial);
+        }
+        self.not_locked(asked)
+    }
+
+    /// The same about the lock alone.
+    pub fn not_locked(&self, asked: Asked<'_>) -> Result<(), Denial> {
         match self.locked(asked) {
             Some(denial) => Err(self.told(asked, denial)),
             None => Ok(()),

@@ -172,12 +172,7 @@ impl Inner {
             return empty(StatusCode::NOT_FOUND).into();
         };
         let wanted = match route(path) {
-            Route::Plain(leaf) => {
-                let text = place::plain(leaf, role.role(), self.started);
-                return text
-                    .map_or_else(|| empty(StatusCode::NOT_FOUND), |text| found(text, left))
-                    .into();
-            }
+            Route::Plain(leaf) => return self.plain(visitor, role, leaf, left),
             Route::Listing => Wanted::Listing,
             Route::Document(name) if name == role.role().name.slug() => Wanted::Document,
             Route::Info => Wanted::Info,
@@ -213,6 +208,7 @@ impl Inner {
                 Verdict::No(denial) => return empty(status_denied(&denial)),
             };
             let rest = door.clock.now().until(end);
+            let decided = Arc::clone(&role);
             match obtain(&*door.roles, &*door.clock, role, rest).await {
                 Ok((role, served)) => {
                     let asked = Asked {
@@ -220,13 +216,47 @@ impl Inner {
                         role: &role,
                         lease: door.lease.as_ref(),
                     };
-                    if let Err(denial) = door.access.after_waiting(asked) {
+                    let access = &door.access;
+                    let verdict = access.after_waiting(&*door.roles, asked, decided.role());
+                    if let Err(denial) = verdict.await {
                         return empty(status_denied(&denial));
                     }
                     let now = door.clock.now();
                     door.give(&visitor, role.as_ref(), &served, wanted, left, now)
                 }
                 Err(none) => empty(status_without(&none)),
+            }
+        })
+    }
+
+    /// What the role's configuration alone answers, its region and account: for whom the role is.
+    fn plain(
+        self: &Arc<Self>,
+        visitor: &Arc<Visitor>,
+        role: Arc<dyn RoleInForce>,
+        leaf: Leaf,
+        left: u64,
+    ) -> Answering {
+        let text = place::plain(leaf, role.role(), self.started);
+        let answer = text.map_or_else(|| empty(StatusCode::NOT_FOUND), |text| found(text, left));
+        let asked = Asked {
+            visitor,
+            role: &role,
+            lease: self.lease.as_ref(),
+        };
+        if self.access.admits_at_once(asked).is_some() {
+            return answer.into();
+        }
+        let (door, visitor) = (Arc::clone(self), Arc::clone(visitor));
+        Answering::later(async move {
+            let asked = Asked {
+                visitor: &visitor,
+                role: &role,
+                lease: door.lease.as_ref(),
+            };
+            match door.access.admits(asked).await {
+                Ok(()) => answer,
+                Err(denial) => empty(status_denied(&denial)),
             }
         })
     }

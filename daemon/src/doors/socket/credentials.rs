@@ -44,17 +44,19 @@ pub(super) fn answer(
             Verdict::Yes(role) => role,
             Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
-        let now = tools.clock.now();
-        if let Some(served) = role.read(now) {
-            return give(&tools, &visitor, role.as_ref(), &served, now);
-        }
-        let left = now.until(begun.plus(query.wait));
-        match obtain(&*tools.roles, &*tools.clock, role, left).await {
-            Ok((role, served)) => match tools.access.after_waiting(asked(&visitor, &role)) {
-                Ok(()) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
-                Err(denial) => problem::denied(&denial, query.can_prompt),
-            },
-            Err(none) => problem::answer(none.problem()),
+        let left = tools.clock.now().until(begun.plus(query.wait));
+        let decided = Arc::clone(&role);
+        let (role, served) = match obtain(&*tools.roles, &*tools.clock, role, left).await {
+            Ok(obtained) => obtained,
+            Err(none) => return problem::answer(none.problem()),
+        };
+        let verdict = tools
+            .access
+            .after_waiting(&*tools.roles, asked(&visitor, &role), decided.role())
+            .await;
+        match verdict {
+            Ok(()) => give(&tools, &visitor, role.as_ref(), &served, tools.clock.now()),
+            Err(denial) => problem::denied(&denial, query.can_prompt),
         }
     })
 }

@@ -132,10 +132,13 @@ impl Inner {
                 Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
             };
             let left = socket.clock.now().until(begun.plus(query.wait));
+            let decided = Arc::clone(&role);
             match obtain(&*socket.roles, &*socket.clock, role, left).await {
                 Ok((role, served)) => {
                     let asked = socket.asked(&visitor, &role);
-                    match socket.access.after_waiting(asked) {
+                    let access = &socket.access;
+                    let verdict = access.after_waiting(&*socket.roles, asked, decided.role());
+                    match verdict.await {
                         Ok(()) => socket.give(&visitor, role.as_ref(), &served, socket.clock.now()),
                         Err(denial) => problem::denied(&denial, query.can_prompt),
                     }

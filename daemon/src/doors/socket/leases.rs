@@ -179,10 +179,7 @@ async fn grant(
         role: &role,
         lease: None,
     };
-    tools
-        .access
-        .after_waiting(asked)
-        .map_err(NotGranted::Denied)?;
+    tools.access.not_locked(asked).map_err(NotGranted::Denied)?;
     let role = role.role();
     let files = tools
         .control

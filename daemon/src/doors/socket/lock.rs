@@ -1,4 +1,5 @@
-//! `POST /v1/lock` and `POST /v1/unlock`.
+//! `POST /v1/lock` and `POST /v1/unlock`. Both go on to their end when nobody waits for the answer any more: a
+//! lock that forgot no consent would be half a lock, and an unlock that is not written down none that can be traced.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(super) fn lock(tools: &Arc<Tools>, visitor: &Arc<Visitor>, body: &[u8]) -> A
         Err(problem) => return problem::answer(&problem).into(),
     };
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
-    Answering::later(async move { locked(&tools, &visitor, request).await })
+    to_its_end(async move { locked(&tools, &visitor, request).await })
 }
 
 async fn locked(tools: &Tools, visitor: &Visitor, request: LockRequest) -> Response {
@@ -68,7 +69,7 @@ async fn locked(tools: &Tools, visitor: &Visitor, request: LockRequest) -> Respo
 /// Unlocks the doors. Nothing can be configured yet that it would demand.
 pub(super) fn unlock(tools: &Arc<Tools>, visitor: &Arc<Visitor>) -> Answering {
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
-    Answering::later(async move {
+    to_its_end(async move {
         match tools.access.lock().unlock().await {
             Ok(changed) => {
                 if changed {
@@ -79,6 +80,12 @@ pub(super) fn unlock(tools: &Arc<Tools>, visitor: &Arc<Visitor>) -> Answering {
             Err(error) => problem::answer(&failed("the doors stay locked", &error)),
         }
     })
+}
+
+/// Does `work` in a task of its own, which the end of the connection does not end.
+fn to_its_end(work: impl Future<Output = Response> + Send + 'static) -> Answering {
+    let task = tokio::spawn(work);
+    Answering::later(async move { task.await.expect("it does not panic, and panics abort") })
 }
 
 fn report(tools: &Tools, changed: bool, ended_leases: u64) -> Response {

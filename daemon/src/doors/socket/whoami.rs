@@ -33,19 +33,19 @@ pub(super) fn answer(
             Verdict::Yes(role) => role,
             Verdict::No(denial) => return problem::denied(&denial, query.can_prompt),
         };
-        let (role, session) = match role.read(tools.clock.now()) {
-            Some(session) => (role, session),
-            None => match obtain(&*tools.roles, &*tools.clock, role, query.wait).await {
-                Ok(obtained) => obtained,
-                Err(none) => return problem::answer(none.problem()),
-            },
+        let decided = Arc::clone(&role);
+        let (role, session) = match obtain(&*tools.roles, &*tools.clock, role, query.wait).await {
+            Ok(obtained) => obtained,
+            Err(none) => return problem::answer(none.problem()),
         };
         let asked = Asked {
             visitor: &visitor,
             role: &role,
             lease: None,
         };
-        if let Err(denial) = tools.access.after_waiting(asked) {
+        let access = &tools.access;
+        let verdict = access.after_waiting(&*tools.roles, asked, decided.role());
+        if let Err(denial) = verdict.await {
             return problem::denied(&denial, query.can_prompt);
         }
         match tools.control.identity(role, session).await {
