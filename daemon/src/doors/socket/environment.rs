@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Other credentials, by the names that one SDK or another reads.
-const CREDENTIALS: [&str; 15] = [
+const CREDENTIALS: [&str; 16] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -29,6 +29,8 @@ const CREDENTIALS: [&str; 15] = [
     "AWS_ROLE_ARN",
     // The oldest SDKs' file of keys, which botocore still reads before the container door.
     "AWS_CREDENTIAL_FILE",
+    // A key of Amazon Bedrock's own, which its clients take instead of any credentials.
+    "AWS_BEARER_TOKEN_BEDROCK",
 ];
 
 /// Wins over the full URI in every SDK but Go's first.
@@ -171,6 +173,8 @@ mod tests {
             "web identity"
         } else if has("AWS_CREDENTIAL_FILE") || environment["BOTO_CONFIG"] != "/dev/null" {
             "boto"
+        } else if has("AWS_BEARER_TOKEN_BEDROCK") {
+            "a bearer token"
         } else if has(RELATIVE_URI) {
             "relative"
         } else if has(FULL_URI) {
