@@ -37,8 +37,9 @@ const SHADOWS: [&str; 6] = [
 ];
 
 /// What a lease sets besides the pointers.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "AWS_CONFIG_FILE",
+    "AWS_CREDENTIAL_PROFILES_FILE",
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_V1_DISABLED",
     "AWS_REGION",

@@ -86,6 +86,8 @@ pub(super) fn environment(pointer: Pointer, copies: &Copies, region: Option<&str
     let mut set = vec![
         ("AWS_CONFIG_FILE", path(&copies.config)),
         ("AWS_SHARED_CREDENTIALS_FILE", path(&copies.credentials)),
+        // Java 1 and Clojure know this name alone, and else read the file in the home directory.
+        ("AWS_CREDENTIAL_PROFILES_FILE", path(&copies.credentials)),
         ("AWS_EC2_METADATA_V1_DISABLED", text("true")),
         // botocore asks boto's old files before the container door; one that is no file ends the search.
         ("BOTO_CONFIG", text("/dev/null")),
@@ -208,6 +210,7 @@ mod tests {
             TOKEN,
             TOKEN_FILE,
             "BOTO_CONFIG",
+            "AWS_CREDENTIAL_PROFILES_FILE",
             "AWS_CONFIG_FILE",
             "AWS_REGION",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT",
@@ -232,7 +235,9 @@ mod tests {
                 prop_assert_eq!(first_source(&after), expected);
                 prop_assert_eq!(&after["AWS_EC2_METADATA_V1_DISABLED"], "true");
                 prop_assert_eq!(&after["AWS_CONFIG_FILE"], "/run/config");
-                prop_assert_eq!(&after["AWS_SHARED_CREDENTIALS_FILE"], "/run/credentials");
+                for name in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_PROFILES_FILE"] {
+                    prop_assert_eq!(&after[name], "/run/credentials");
+                }
                 if expected == "container" {
                     prop_assert_eq!(&after[FULL_URI], "http://127.0.0.1:49152/role/dev");
                     prop_assert_eq!(&after[TOKEN], "rolecall_t");
