@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Sources;
 use super::definition::Definitions;
-use super::index::{Line, Section, content, lines};
+use super::index::{Line, content, lines};
 use super::keys;
 use super::load::Read;
 use super::shared::{Shared, SharedFile};
@@ -87,6 +87,7 @@ fn settings(definitions: &Definitions<'_>, role: &str) -> BTreeMap<String, Zeroi
                     settings.insert(key.clone(), Zeroizing::new(line));
                     current = Some(key.clone());
                 }
+                Line::Continuation(_) if bracketed(text).is_some() => current = None,
                 Line::Continuation(_) => {
                     if let Some(block) = current.as_ref().and_then(|key| settings.get_mut(key)) {
                         block.push_str(content(text));
@@ -111,23 +112,46 @@ fn settings(definitions: &Definitions<'_>, role: &str) -> BTreeMap<String, Zeroi
     settings
 }
 
-/// The file without the sections `[default]` and `[profile default]`.
+/// The file without what any SDK takes for the default profile.
 fn without_default(file: &SharedFile) -> Zeroizing<String> {
     let mut copy = Zeroizing::new(String::with_capacity(file.text.len() + 1));
     let mut dropping = false;
     for (text, line) in lines(&file.text).zip(&file.index.lines) {
-        if let Line::Header(section) = line {
-            dropping = match file.index.sections.get(*section) {
-                Some((Section::Profile(name), _)) => name == DEFAULT,
-                Some((Section::Replaced, _)) => true,
-                _ => false,
-            };
+        match bracketed(text) {
+            Some(name) if is_default(name) => dropping = true,
+            _ if matches!(line, Line::Header(_)) => dropping = false,
+            _ => {}
         }
         if !dropping {
             copy.push_str(text);
         }
     }
     copy
+}
+
+/// What a line names in brackets, if it is a section's header to any SDK: Go and JavaScript look for one where
+/// others see an indented line go on with the key above it.
+fn bracketed(line: &str) -> Option<&str> {
+    let inner = content(line).trim().strip_prefix('[')?;
+    Some(inner.split([']', '#', ';']).next().unwrap_or(inner))
+}
+
+/// Whether one SDK or another takes a section for the default profile, or has it inherited by that. Each is
+/// right by its own reader: botocore reads a profile's name as a shell reads words, and with it Python's
+/// configparser puts the keys of `[DEFAULT]` into every section; JavaScript takes off quotes; Go's first reads
+/// `[profile default]` in the credentials file, too; all but botocore and JavaScript allow blanks.
+fn is_default(name: &str) -> bool {
+    let plain: String = (name.chars())
+        .filter(|it| !matches!(it, '"' | '\'' | '\\'))
+        .collect();
+    let mut words = plain.split_whitespace();
+    let first = words.next();
+    let name = if first == Some("profile") {
+        words.next()
+    } else {
+        first
+    };
+    words.next().is_none() && matches!(name, Some(DEFAULT | "DEFAULT"))
 }
 
 #[cfg(test)]

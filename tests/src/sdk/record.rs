@@ -30,7 +30,11 @@ fn results(target: &Path) -> PathBuf {
 pub fn write(cell: Cell, situation: Situation, outcome: Outcome) {
     let file = file(cell, situation);
     fs::create_dir_all(file.parent().expect("it is in a directory")).expect("a directory");
-    let written = File::create(&file).and_then(|mut it| it.write_all(outcome.word().as_bytes()));
+    // In one step: the page may be compared meanwhile.
+    let temporary = file.with_extension(std::process::id().to_string());
+    let written = File::create(&temporary)
+        .and_then(|mut it| it.write_all(outcome.word().as_bytes()))
+        .and_then(|()| fs::rename(&temporary, &file));
     written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 

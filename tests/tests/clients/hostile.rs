@@ -51,6 +51,7 @@ pub(crate) fn spoil(world: &World, command: &mut Command, trap: &Trap) {
         .env("AWS_CREDENTIAL_EXPIRATION", "2099-01-01T00:00:00Z")
         .env("AWS_ACCESS_KEY", "AKIAGARBAGEGARBAGE00")
         .env("AWS_SECRET_KEY", "garbage")
+        .env("AWS_BEARER_TOKEN_BEDROCK", "garbage")
         .env("AWS_CREDENTIAL_FILE", world.path("home/.boto"))
         .env("BOTO_CONFIG", world.path("home/.boto"))
         .env("AWS_PROFILE", "nowhere")
@@ -80,7 +81,9 @@ pub(crate) fn spoil(world: &World, command: &mut Command, trap: &Trap) {
     world.write(
         "home/.aws/config",
         &format!(
-            "[default]\nregion = ap-south-1\ncredential_process = /bin/false\n\n{}",
+            "[default]\nregion = ap-south-1\ncredential_process = /bin/false\n\n\
+             [DEFAULT]\naws_access_key_id = AKIAGARBAGEGARBAGE03\naws_secret_access_key = garbage\n\n\
+             [profile \"default\"]\naws_access_key_id = AKIAGARBAGEGARBAGE04\naws_secret_access_key = garbage\n\n{}",
             profiles::config()
         ),
     );

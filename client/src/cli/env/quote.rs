@@ -28,13 +28,15 @@ pub(super) fn sh(variables: &Variables) -> Zeroizing<String> {
     )
 }
 
-/// For fish, whose single quotes know `\'` and `\\`.
+/// For fish, whose single quotes know `\'` and `\\`. A variable may be there in several scopes, of which `set -e`
+/// erases the innermost alone; an outer one (a universal `AWS_PROFILE`) would come into force instead.
 pub(super) fn fish(variables: &Variables) -> Zeroizing<String> {
     lines(
         variables,
         |out, name| {
-            out.push_str("set -e ");
-            out.push_str(name);
+            for part in ["while set -q ", name, "; set -e ", name, "; end"] {
+                out.push_str(part);
+            }
         },
         |out, name, value| {
             out.push_str("set -gx ");
@@ -159,10 +161,28 @@ mod tests {
     }
 
     #[test]
+    fn fish_forgets_a_variable_in_every_scope() {
+        if !installed("fish") {
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let script = "set -Ux ROLECALL_GONE outer; set -gx ROLECALL_GONE inner; \
+                      printf '%s' \"$argv[1]\" | source; sh -c 'printf %s \"[$ROLECALL_GONE]\"'";
+        let output = Command::new("fish")
+            .args(["-c", script, &fish(&one("x"))])
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "[]");
+    }
+
+    #[test]
     fn fish_escapes() {
         assert_eq!(
             *fish(&one("a'b\\c")),
-            "set -e ROLECALL_GONE\nset -gx ROLECALL_TEST 'a\\'b\\\\c'\n"
+            "while set -q ROLECALL_GONE; set -e ROLECALL_GONE; end\nset -gx ROLECALL_TEST 'a\\'b\\\\c'\n"
         );
     }
 }

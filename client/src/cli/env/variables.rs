@@ -14,16 +14,21 @@ const POINTERS: [&str; 5] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Variables that are credentials.
-const KEYS: [&str; 4] = [
+/// Variables that are credentials, or whose account they are of.
+const KEYS: [&str; 5] = [
     "AWS_ACCESS_KEY_ID",
+    ACCOUNT,
     "AWS_CREDENTIAL_EXPIRATION",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
 
+/// SDKs take it for the account of the keys beside it, and form endpoints of it.
+const ACCOUNT: &str = "AWS_ACCOUNT_ID";
+
 /// Other ways to name credentials, which would win over keys or be mistaken for them.
-const SHADOWS: [&str; 5] = [
+const SHADOWS: [&str; 6] = [
+    "AWS_BEARER_TOKEN_BEDROCK",
     "AWS_DEFAULT_PROFILE",
     "AWS_PROFILE",
     "AWS_ROLE_ARN",
@@ -32,8 +37,9 @@ const SHADOWS: [&str; 5] = [
 ];
 
 /// What a lease sets besides the pointers.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "AWS_CONFIG_FILE",
+    "AWS_CREDENTIAL_PROFILES_FILE",
     "AWS_DEFAULT_REGION",
     "AWS_EC2_METADATA_V1_DISABLED",
     "AWS_REGION",
@@ -57,7 +63,7 @@ impl Variables {
     /// Bytes that are enough to print them in any format: a buffer that grew would leave secrets
     /// behind.
     pub(super) fn room(&self) -> usize {
-        let names = self.unset.iter().map(|name| name.len() + 64);
+        let names = self.unset.iter().map(|name| 2 * name.len() + 64);
         let values = (self.set.iter()).map(|(name, value)| 2 * name.len() + 18 * value.len() + 64);
         64 + names.chain(values).sum::<usize>()
     }
@@ -87,17 +93,18 @@ pub(super) fn of_keys(credentials: ProcessCredentials, region: Option<String>) -
             Zeroizing::new(credentials.expiration),
         ),
     ];
+    let mut unset = [&POINTERS[..], &SHADOWS].concat();
+    match credentials.account_id {
+        Some(account) => set.push((ACCOUNT, Zeroizing::new(account))),
+        None => unset.push(ACCOUNT),
+    }
     if let Some(region) = region {
         set.push(("AWS_REGION", Zeroizing::new(region.clone())));
         set.push(("AWS_DEFAULT_REGION", Zeroizing::new(region)));
     }
     Variables {
         set: owned(set),
-        unset: POINTERS
-            .iter()
-            .chain(&SHADOWS)
-            .map(|name| (*name).to_owned())
-            .collect(),
+        unset: unset.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -151,24 +158,39 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn keys_come_with_everything_unset_that_would_win() {
+    fn keys(account_id: Option<&str>) -> Variables {
         let credentials = ProcessCredentials {
             version: 1,
             access_key_id: "ASIA1".to_owned(),
             secret_access_key: Zeroizing::new("s".to_owned()),
             session_token: Zeroizing::new("t".to_owned()),
             expiration: "2026-01-01T00:00:00Z".to_owned(),
-            account_id: None,
+            account_id: account_id.map(str::to_owned),
         };
-        let variables = of_keys(credentials, Some("eu-central-1".to_owned()));
+        of_keys(credentials, Some("eu-central-1".to_owned()))
+    }
+
+    #[test]
+    fn keys_come_with_everything_unset_that_would_win() {
+        let variables = keys(Some("123456789012"));
         for name in KEYS.iter().chain(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
             assert!(names(&variables).contains(name), "{name}");
             assert!(!variables.unset.iter().any(|unset| unset == name), "{name}");
         }
-        for name in ["AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
+        for name in [
+            "AWS_PROFILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_BEARER_TOKEN_BEDROCK",
+        ] {
             assert!(variables.unset.iter().any(|unset| unset == name), "{name}");
         }
+    }
+
+    #[test]
+    fn keys_of_an_unknown_account_are_of_no_other() {
+        let variables = keys(None);
+        assert!(!names(&variables).contains(&ACCOUNT));
+        assert!(variables.unset.iter().any(|unset| unset == ACCOUNT));
     }
 
     #[test]

@@ -98,6 +98,69 @@ fn a_role_of_config_toml_and_both_spellings_of_default() {
     assert_eq!(files.credentials.as_str(), "");
 }
 
+/// Each was read as the default profile by at least one SDK, in one of the files.
+#[test]
+fn what_any_sdk_takes_for_the_default_profile_is_left_out() {
+    let role = format!("[roles.r]\nrole_arn = \"{ARN}r\"\nsource_profile = \"base\"\n");
+    let keys = "aws_access_key_id = AKIAWRONG\naws_secret_access_key = s\n";
+    let base = "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s2\n";
+    for header in [
+        "[default]",
+        "[ default ]",
+        "[default] ; mine",
+        "[DEFAULT]",
+        "[profile default]",
+        "[profile  default ]",
+        "[profile\tdefault] # mine",
+        "[profile \"default\"]",
+        "[profile 'default']",
+        "[profile defaul\\t]",
+    ] {
+        let wrong = format!("{header}\nregion = wrong\n{keys}");
+        let home = Home::new(
+            &role,
+            &format!("[profile a]\nregion = a\n{wrong}[profile b]\nregion = b\n"),
+            &format!("{base}{wrong}"),
+        );
+        let files = exec_files(&home.sources, None, "r").unwrap();
+        let config = "[default]\n\n[profile a]\nregion = a\n[profile b]\nregion = b\n";
+        assert_eq!(files.config.as_str(), config, "{header}");
+        assert_eq!(files.credentials.as_str(), base, "{header}");
+    }
+    for header in [
+        "[profile Default]",
+        "[profile defaults]",
+        "[profile my default]",
+    ] {
+        let home = Home::new(&role, &format!("{header}\n{keys}"), base);
+        let files = exec_files(&home.sources, None, "r").unwrap();
+        assert!(files.config.contains(header), "{header}");
+    }
+}
+
+/// Go and JavaScript read a header where botocore sees the line above it go on.
+#[test]
+fn an_indented_header_of_the_default_profile_is_left_out() {
+    let config = format!(
+        "[profile r]\nrole_arn = {ARN}r\nsource_profile = base\noutput = json\n  [default]\n  \
+         aws_access_key_id = AKIAWRONG\n[profile a]\noutput = json\n  [default]\n  credential_process = wrong\n\
+         [profile b]\nregion = b\n"
+    );
+    let base = "[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s2\n";
+    let home = Home::new("", &config, base);
+    let files = exec_files(&home.sources, None, "r").unwrap();
+    assert!(
+        files.config.starts_with("[default]\noutput = json\n\n"),
+        "{}",
+        *files.config
+    );
+    assert_eq!(files.config.matches("[default]").count(), 1);
+    for wrong in ["AKIAWRONG", "wrong"] {
+        assert!(!files.config.contains(wrong), "{}", *files.config);
+    }
+    assert!(files.config.ends_with("[profile b]\nregion = b\n"));
+}
+
 #[test]
 fn unknown_roles_and_unreadable_files_are_errors() {
     let home = Home::new("", "", "");

@@ -138,6 +138,23 @@ mod tests {
     }
 
     #[test]
+    fn a_listener_that_accepts_nobody_holds_nothing_up() {
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let path = place.path().join("dev.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        // Its queue has room for one, and for no more.
+        let _first = UnixStream::connect(&path).unwrap();
+        let (said, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || said.send(bind(&path, false).map(drop)));
+        let bound = heard.recv_timeout(std::time::Duration::from_secs(60));
+        let error = bound.expect("it does not wait").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+    }
+
+    #[test]
     fn the_directory_must_keep_others_out() {
         let place = tempfile::tempdir().unwrap();
         let directory = place.path().join("d");

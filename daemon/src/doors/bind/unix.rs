@@ -9,6 +9,8 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use crate::lease::private;
 use crate::secrets::Random;
@@ -107,7 +109,7 @@ fn lock(path: &Path) -> io::Result<File> {
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(path.with_file_name(name))?;
     if let Err(errno) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if errno != rustix::io::Errno::WOULDBLOCK {
+        if errno != Errno::WOULDBLOCK {
             return Err(errno.into());
         }
         let mut pid = String::new();
@@ -137,11 +139,21 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
             "is another user's socket; choose another path",
         ));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => Err(in_use(path, "")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
+    match connect(path) {
+        // Somebody listens and does not accept.
+        Ok(()) | Err(Errno::AGAIN) => Err(in_use(path, "")),
+        Err(Errno::CONNREFUSED) => fs::remove_file(path),
+        Err(errno) => Err(errno.into()),
     }
+}
+
+/// Connects and lets go, without waiting: a container may write into the directory of its lease's socket, and a
+/// listener there whose queue is full would keep a restarted daemon from everybody.
+fn connect(path: &Path) -> Result<(), Errno> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    rustix::net::connect(&socket, &address)
 }
 
 /// The mode of a socket's file comes from the umask, which cannot be changed for one thread; so it is

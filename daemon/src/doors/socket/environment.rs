@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Other credentials, by the names that one SDK or another reads.
-const CREDENTIALS: [&str; 15] = [
+const CREDENTIALS: [&str; 16] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -29,6 +29,8 @@ const CREDENTIALS: [&str; 15] = [
     "AWS_ROLE_ARN",
     // The oldest SDKs' file of keys, which botocore still reads before the container door.
     "AWS_CREDENTIAL_FILE",
+    // A key of Amazon Bedrock's own, which its clients take instead of any credentials.
+    "AWS_BEARER_TOKEN_BEDROCK",
 ];
 
 /// Wins over the full URI in every SDK but Go's first.
@@ -84,6 +86,8 @@ pub(super) fn environment(pointer: Pointer, copies: &Copies, region: Option<&str
     let mut set = vec![
         ("AWS_CONFIG_FILE", path(&copies.config)),
         ("AWS_SHARED_CREDENTIALS_FILE", path(&copies.credentials)),
+        // Java 1 and Clojure know this name alone, and else read the file in the home directory.
+        ("AWS_CREDENTIAL_PROFILES_FILE", path(&copies.credentials)),
         ("AWS_EC2_METADATA_V1_DISABLED", text("true")),
         // botocore asks boto's old files before the container door; one that is no file ends the search.
         ("BOTO_CONFIG", text("/dev/null")),
@@ -171,6 +175,8 @@ mod tests {
             "web identity"
         } else if has("AWS_CREDENTIAL_FILE") || environment["BOTO_CONFIG"] != "/dev/null" {
             "boto"
+        } else if has("AWS_BEARER_TOKEN_BEDROCK") {
+            "a bearer token"
         } else if has(RELATIVE_URI) {
             "relative"
         } else if has(FULL_URI) {
@@ -204,6 +210,7 @@ mod tests {
             TOKEN,
             TOKEN_FILE,
             "BOTO_CONFIG",
+            "AWS_CREDENTIAL_PROFILES_FILE",
             "AWS_CONFIG_FILE",
             "AWS_REGION",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT",
@@ -228,7 +235,9 @@ mod tests {
                 prop_assert_eq!(first_source(&after), expected);
                 prop_assert_eq!(&after["AWS_EC2_METADATA_V1_DISABLED"], "true");
                 prop_assert_eq!(&after["AWS_CONFIG_FILE"], "/run/config");
-                prop_assert_eq!(&after["AWS_SHARED_CREDENTIALS_FILE"], "/run/credentials");
+                for name in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CREDENTIAL_PROFILES_FILE"] {
+                    prop_assert_eq!(&after[name], "/run/credentials");
+                }
                 if expected == "container" {
                     prop_assert_eq!(&after[FULL_URI], "http://127.0.0.1:49152/role/dev");
                     prop_assert_eq!(&after[TOKEN], "rolecall_t");
