@@ -1,6 +1,5 @@
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rolecall::api::Door;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -89,7 +88,10 @@ async fn a_listener_answers_inside_of_its_scope_alone() {
         (Some("lease"), Some(Door::Imds))
     );
     // A process that is gone before it is found is nobody's.
-    world.whois.gone.store(true, Ordering::Relaxed);
+    world
+        .whois
+        .gone
+        .store(true, std::sync::atomic::Ordering::Relaxed);
     let (lease, _) = leased.create(wanted(PEER), imds()).await.unwrap();
     assert_eq!(
         token(lease.doors().imds_port.unwrap()).await.unwrap(),
@@ -197,6 +199,8 @@ async fn a_peer_without_a_process_is_served_on_a_lease_s_socket() {
 /// The configuration may be read anew at any moment, also between a lease's making and its door's opening.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_new_lease_s_door_is_opened_once() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     let (_world, _leases, leased) = rig().await;
     let stop = Arc::new(AtomicBool::new(false));
     let restoring = [(); 2].map(|()| {
