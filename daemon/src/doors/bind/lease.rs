@@ -148,7 +148,7 @@ mod tests {
         let _first = UnixStream::connect(&path).unwrap();
         let (said, heard) = std::sync::mpsc::channel();
         std::thread::spawn(move || said.send(bind(&path, false).map(drop)));
-        let bound = heard.recv_timeout(std::time::Duration::from_secs(60));
+        let bound = heard.recv_timeout(std::time::Duration::from_mins(1));
         let error = bound.expect("it does not wait").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
