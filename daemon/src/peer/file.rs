@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, statat};
+use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 use rustix::path::Arg;
 
 /// A file, as the kernel tells it from others, and who may change it.
@@ -12,7 +12,7 @@ pub(super) struct File {
     device: u64,
     inode: u64,
     /// When it last changed in any way, its names and its mode included: seconds and nanoseconds.
-    changed: (i64, u64),
+    changed: (i64, u32),
     /// How many names it has; 0 if it was deleted.
     pub(super) names: u64,
     pub(super) uid: u32,
@@ -23,16 +23,22 @@ pub(super) struct File {
 impl File {
     /// The file that a path leads to, through the links that `/proc` makes too.
     pub(super) fn at(place: impl AsFd, path: impl Arg) -> Option<Self> {
-        let found = statat(place, path, AtFlags::empty()).ok()?;
+        // As the kernel knows it: a file server that does not answer would hold up everybody.
+        let found = statx(
+            place,
+            path,
+            AtFlags::STATX_DONT_SYNC,
+            StatxFlags::BASIC_STATS,
+        )
+        .ok()?;
         Some(Self {
-            device: found.st_dev,
-            inode: found.st_ino,
-            changed: (found.st_ctime, found.st_ctime_nsec),
-            #[allow(clippy::useless_conversion, reason = "32 bits on other processors")]
-            names: u64::from(found.st_nlink),
-            uid: found.st_uid,
-            gid: found.st_gid,
-            mode: found.st_mode,
+            device: makedev(found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
+            names: u64::from(found.stx_nlink),
+            uid: found.stx_uid,
+            gid: found.stx_gid,
+            mode: u32::from(found.stx_mode),
         })
     }
 

@@ -202,6 +202,13 @@ async fn grant(
         doors: Doors::default(),
     };
     let (lease, token) = leased.create(wanted, doors).await.map_err(not_made)?;
+    // Once more: `lock --revoke` may have ended every lease there was while this one was being made.
+    if let Err(denial) = tools.access.not_locked(asked) {
+        let end = tools.leases.end(lease.id(), "the doors were locked");
+        end.await
+            .map_err(|error| failed("a lease could not be ended", &error))?;
+        return Err(NotGranted::Denied(denial));
+    }
     if let Some(consent) = &consent {
         tools.access.leased(consent, &lease);
     }

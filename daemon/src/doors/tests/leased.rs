@@ -210,7 +210,7 @@ async fn a_peer_without_a_process_is_served_on_a_lease_s_socket() {
 async fn a_new_lease_s_door_is_opened_once() {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    let (_world, _leases, leased) = rig().await;
+    let (_world, leases, leased) = rig().await;
     let stop = Arc::new(AtomicBool::new(false));
     let restoring = [(); 2].map(|()| {
         let (stop, again) = (Arc::clone(&stop), Arc::clone(&leased));
@@ -222,7 +222,7 @@ async fn a_new_lease_s_door_is_opened_once() {
     });
     let mut wrong = None;
     for _ in 0..100 {
-        let (lease, _) = leased.create(wanted(PEER), imds()).await.unwrap();
+        let (lease, _) = leased.create(wanted(&leases, PEER), imds()).await.unwrap();
         // Whoever was about to open it, too, comes to it meanwhile.
         for _ in 0..100 {
             let status = leased.status_of(lease.id());
