@@ -81,9 +81,6 @@ pub enum NotMade {
 pub struct Leased {
     pub(super) parts: Parts,
     open: Mutex<BTreeMap<(String, Door), Opened>>,
-    /// One door is opened at a time: who finds it closed while another opens it would take our own listener
-    /// for somebody else's, and its entry for ours.
-    opening: Mutex<()>,
 }
 
 struct Opened {
@@ -122,7 +119,6 @@ impl Leased {
         Arc::new(Self {
             parts,
             open: Mutex::default(),
-            opening: Mutex::default(),
         })
     }
 
@@ -231,7 +227,6 @@ impl Leased {
         start: impl FnOnce() -> io::Result<Running>,
     ) {
         let key = (lease.id().to_owned(), door);
-        let _alone = (self.opening.lock()).unwrap_or_else(PoisonError::into_inner);
         let known = self.open().get(&key).map(|known| known.running.is_some());
         if known == Some(true) {
             return;

@@ -204,37 +204,3 @@ async fn a_peer_without_a_process_is_served_on_a_lease_s_socket() {
     assert_eq!(record.lease.as_deref(), Some(lease.id()));
     assert_eq!(record.consumer.unwrap().process, None);
 }
-
-/// The configuration may be read anew at any moment, also between a lease's making and its door's opening.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_new_lease_s_door_is_opened_once() {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    let (_world, leases, leased) = rig().await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let restoring = [(); 2].map(|()| {
-        let (stop, again) = (Arc::clone(&stop), Arc::clone(&leased));
-        tokio::task::spawn_blocking(move || {
-            while !stop.load(Ordering::Relaxed) {
-                again.restore();
-            }
-        })
-    });
-    let mut wrong = None;
-    for _ in 0..100 {
-        let (lease, _) = leased.create(wanted(&leases, PEER), imds()).await.unwrap();
-        // Whoever was about to open it, too, comes to it meanwhile.
-        for _ in 0..100 {
-            let status = leased.status_of(lease.id());
-            assert_eq!(status.len(), 1);
-            wrong = wrong.or(status.into_iter().find_map(|it| it.error));
-            tokio::task::yield_now().await;
-        }
-    }
-    stop.store(true, Ordering::Relaxed);
-    for restoring in restoring {
-        restoring.await.unwrap();
-    }
-    assert_eq!(wrong, None);
-    leased.close().await;
-}
