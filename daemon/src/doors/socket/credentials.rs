@@ -31,6 +31,8 @@ pub(super) fn answer(
     let (tools, visitor) = (Arc::clone(tools), Arc::clone(visitor));
     let name = role.to_owned();
     Answering::later(async move {
+        // What pins whoever waits holds file descriptors, and ten thousand may wait.
+        visitor.complete();
         let role = match find_for(&tools, &visitor, &sight, &name).await {
             Ok(role) => role,
             Err(problem) => return problem::answer(&problem),
